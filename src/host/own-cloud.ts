@@ -1,0 +1,64 @@
+import { parseDomainName } from '../kernel/domain-name.js';
+import type { FederatedAddress } from '../kernel/federated-address.js';
+import { Origin } from '../kernel/origin.js';
+import { SealKey } from '../kernel/secret.js';
+import type { FederationOptions } from './federation-options.js';
+
+/** An option that cannot be worked with: which, and what would be right. */
+export class OptionRefused extends Error {
+  constructor(option: string, expected: string) {
+    super(`federation option ${option}: ${expected}`);
+    this.name = 'OptionRefused';
+  }
+}
+
+/** This deployment, its options parsed once. */
+export class OwnCloud {
+  readonly origin: Origin;
+  readonly endpoint: Origin;
+  readonly displayName: string;
+  readonly domains: readonly string[];
+  readonly sealKey: SealKey;
+  readonly switches: { readonly federation: boolean; readonly sharing: boolean; readonly login: boolean };
+  readonly acceptAtOnce: boolean;
+  readonly requireFingerprint: boolean;
+
+  /** @throws OptionRefused */
+  constructor(readonly options: FederationOptions) {
+    this.origin = origin('publicOrigin', options.publicOrigin);
+    this.endpoint = origin('federationOrigin', options.federationOrigin ?? options.publicOrigin);
+    if (this.endpoint.host !== this.origin.host) {
+      throw new OptionRefused('federationOrigin', `must have the host of publicOrigin, ${this.origin.host}`);
+    }
+    this.displayName = options.displayName ?? this.origin.host;
+    this.domains = (options.domains ?? [this.origin.host]).map(domain);
+    this.sealKey = new SealKey(options.sealKey);
+    if (options.adminToken.reveal().length < 32) throw new OptionRefused('adminToken', 'needs at least 32 characters');
+    this.switches = { federation: true, sharing: true, login: true, ...options.switches };
+    this.acceptAtOnce = options.acceptInvitations === 'auto';
+    this.requireFingerprint = options.requireFingerprint ?? false;
+  }
+
+  /** Whether an address is one of ours by its domain. */
+  isHomeOf(address: FederatedAddress): boolean {
+    return this.domains.includes(address.domain);
+  }
+
+  /** Whether peers' calls arrive on a listener of their own, which shows the federation certificate. */
+  get hasFederationListener(): boolean {
+    return !this.endpoint.equals(this.origin);
+  }
+}
+
+function origin(option: string, text: string): Origin {
+  const parsed = Origin.tryParse(text);
+  if (!parsed)
+    throw new OptionRefused(option, 'must be https://, a DNS name in A-label form, an optional port, nothing after');
+  return parsed;
+}
+
+function domain(text: string): string {
+  const parsed = parseDomainName(text);
+  if (!parsed) throw new OptionRefused('domains', 'each must be a DNS name in A-label form');
+  return parsed;
+}
