@@ -1,0 +1,5 @@
+import { Foundation1795000000100 } from './1795000000100-foundation.js';
+import { Audit1795000000200 } from './1795000000200-audit.js';
+
+/** In the order of their timestamps. Expand first; contract a release later. */
+export const MIGRATIONS = [Foundation1795000000100, Audit1795000000200];
