@@ -1,0 +1,77 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Connector } from './connector.js';
+import { Deadline } from './deadline.js';
+import { LeastRecentlyUsed } from './least-recently-used.js';
+import type { PeerAnswer, PeerRequest } from './peer-answer.js';
+import { PeerConnections } from './peer-connections.js';
+import { connectionKey, type PeerEndpoint } from './peer-endpoint.js';
+import { TransportFailure } from './transport-failure.js';
+import { TransportSettings } from './transport-settings.js';
+
+/** The only way out to another cloud: a checked address, a judged server, our certificate, caps on time and size. */
+@Injectable()
+export class PeerClient implements OnApplicationShutdown {
+  readonly #connector: Connector;
+  readonly #peers: LeastRecentlyUsed<PeerConnections>;
+  readonly #underway = new Set<Promise<unknown>>();
+  #closed = false;
+
+  constructor(private readonly settings: TransportSettings) {
+    this.#connector = new Connector(settings);
+    this.#peers = new LeastRecentlyUsed(settings.maxPeers, (connections) => connections.retire());
+  }
+
+  /**
+   * One call to a peer; its answer whatever the status. Nothing is retried and no redirect is followed.
+   * @throws TransportFailure if there is no answer; TypeError if the request itself is malformed.
+   */
+  async send(endpoint: PeerEndpoint, request: PeerRequest): Promise<PeerAnswer> {
+    if (this.#closed) throw new TransportFailure('connect', 'the client is closed');
+    const outgoing = onTheWire(endpoint, request);
+    const deadline = new Deadline(request.deadlineMs ?? this.settings.deadlineMs, request.signal);
+    const exchange = this.#connectionsTo(endpoint).exchange(outgoing, deadline.signal);
+    this.#underway.add(exchange);
+    try {
+      return await exchange;
+    } finally {
+      deadline.clear();
+      this.#underway.delete(exchange);
+    }
+  }
+
+  /** Refuses new calls and waits for those underway, which their deadlines bound. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#peers.clear();
+    await Promise.allSettled(this.#underway);
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
+  }
+
+  #connectionsTo(endpoint: PeerEndpoint): PeerConnections {
+    const key = connectionKey(endpoint);
+    return this.#peers.get(key) ?? this.#peers.set(key, new PeerConnections(endpoint, this.#connector, this.settings));
+  }
+}
+
+function onTheWire({ base }: PeerEndpoint, { method, path, headers, body }: PeerRequest) {
+  if (!path.startsWith('/')) throw new TypeError('a path begins with a slash');
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  const given = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
+  return {
+    method,
+    path,
+    body: json,
+    headers: {
+      accept: 'application/json, application/hal+json',
+      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      ...Object.fromEntries(given),
+      host: base.authority,
+      // Decompressing what a stranger sends is how a kilobyte becomes a gigabyte.
+      'accept-encoding': 'identity',
+      'user-agent': 'Entente',
+    },
+  };
+}
