@@ -1,0 +1,15 @@
+import { Global, Module } from '@nestjs/common';
+import { HeadProof } from './audit-head.js';
+import { AuditSealer } from './audit-sealer.js';
+import { AuditTrail } from './audit-trail.js';
+import { RefusalCounter } from './refusal-counter.js';
+import { SearchEntries } from './search-entries.js';
+import { VerifyChain } from './verify-chain.js';
+
+/** The trail of what was done here. Needs the persistence module beside it. */
+@Global()
+@Module({
+  providers: [AuditTrail, AuditSealer, HeadProof, VerifyChain, SearchEntries, RefusalCounter],
+  exports: [AuditTrail, AuditSealer, VerifyChain, SearchEntries, RefusalCounter],
+})
+export class AuditModule {}
