@@ -1,0 +1,86 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { OwnCloud } from '../host/own-cloud.js';
+import { Transactions } from '../persistence/transactions.js';
+import { type Claim, Claims, FenceLost } from './claims.js';
+import { type Attempt, Delivers, type Delivery, DeliveryHandler, type Settlement } from './delivery-handler.js';
+import { sealContext } from './outbox.js';
+import { waitAfter } from './retry-schedule.js';
+
+const RECORDED = { delivered: 'delivered', refused: 'refused', expired: 'expired', pointless: 'cancelled' } as const;
+
+/** One attempt at one delivery: say it outside of any transaction, then record how it ended and what follows in one. */
+@Injectable()
+export class AttemptDelivery implements OnModuleInit {
+  private readonly logger = new Logger('Outbox');
+  private readonly handlers = new Map<string, DeliveryHandler>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly claims: Claims,
+    private readonly transactions: Transactions,
+    private readonly cloud: OwnCloud,
+  ) {}
+
+  onModuleInit(): void {
+    for (const wrapper of this.discovery.getProviders({ metadataKey: Delivers.KEY })) {
+      const kind = this.discovery.getMetadataByDecorator(Delivers, wrapper);
+      const instance: unknown = wrapper.instance;
+      if (kind === undefined || !(instance instanceof DeliveryHandler)) continue;
+      if (this.handlers.has(kind)) throw new TypeError(`two handlers deliver ${kind}`);
+      this.handlers.set(kind, instance);
+    }
+  }
+
+  async execute(claim: Claim): Promise<void> {
+    try {
+      const delivery = this.open(claim);
+      const handler = this.handlerOf(claim);
+      const attempt = await handler.attempt(delivery);
+      const settlement = settlementOf(attempt, claim);
+      if (settlement) await this.settle(claim, handler, delivery, settlement);
+      else if (attempt.kind === 'retry') await this.postpone(claim, attempt);
+    } catch (error) {
+      if (error instanceof FenceLost) return this.logger.warn(error.message);
+      this.logger.error(`delivery ${claim.id} (${claim.kind}) failed here`, error instanceof Error ? error.stack : '');
+      await this.postpone(claim, { kind: 'retry', reason: 'internal-error' });
+    }
+  }
+
+  private handlerOf(claim: Claim): DeliveryHandler {
+    const handler = this.handlers.get(claim.kind);
+    if (!handler) throw new TypeError(`nobody delivers ${claim.kind}`);
+    return handler;
+  }
+
+  private open({ id, peer, meaning, sealed, attempts }: Claim): Delivery<unknown> {
+    const secret = sealed === null ? undefined : this.cloud.sealKey.open(sealed, sealContext(id, peer));
+    return { id, peer, meaning, secret, attempt: attempts };
+  }
+
+  /** What is locked here is locked in the order of the acts: the subject first, its delivery last. */
+  private settle(claim: Claim, handler: DeliveryHandler, delivery: Delivery<unknown>, settlement: Settlement) {
+    return this.transactions.run(async () => {
+      await handler.settled(delivery, settlement);
+      await this.claims.settle(claim, RECORDED[settlement.kind], reasonOf(settlement));
+    });
+  }
+
+  private async postpone(claim: Claim, attempt: Extract<Attempt, { kind: 'retry' }>): Promise<void> {
+    const seconds = waitAfter(claim.attempts, Math.random(), attempt.retryAfterSeconds);
+    await this.claims.postpone(claim, seconds, attempt.reason);
+    this.logger.warn(
+      `delivery ${claim.id} (${claim.kind}) to ${claim.peer}: ${attempt.reason}, again in ${Math.round(seconds)} s`,
+    );
+  }
+}
+
+function settlementOf(attempt: Attempt, claim: Claim): Settlement | undefined {
+  if (attempt.kind !== 'retry') return attempt;
+  return claim.expired ? { kind: 'expired', reason: attempt.reason } : undefined;
+}
+
+function reasonOf(settlement: Settlement): string | null {
+  if (settlement.kind === 'delivered') return null;
+  return settlement.kind === 'refused' ? settlement.code : settlement.reason;
+}

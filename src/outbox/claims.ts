@@ -1,0 +1,91 @@
+import { Injectable } from '@nestjs/common';
+import { Transactions } from '../persistence/transactions.js';
+
+/** Seconds that a node may take for one attempt before another node may try. */
+const LEASE_SECONDS = 60;
+
+/** A delivery that this node holds. */
+export interface Claim {
+  readonly id: string;
+  readonly kind: string;
+  readonly peer: string;
+  readonly meaning: unknown;
+  readonly sealed: string | null;
+  readonly attempts: number;
+  readonly fence: string;
+  /** Whether its time is over: this attempt is the last. */
+  readonly expired: boolean;
+}
+
+/** The lease was lost: what this node found out is no longer its to record. */
+export class FenceLost extends Error {
+  constructor(id: string) {
+    super(`delivery ${id} is no longer ours`);
+    this.name = 'FenceLost';
+  }
+}
+
+/** Who sends what: leases with a fence, claimed with SKIP LOCKED, the oldest of each ordering key only. */
+@Injectable()
+export class Claims {
+  constructor(private readonly transactions: Transactions) {}
+
+  /**
+   * @param limit how many at most
+   * @param perPeer how many of one peer at most
+   * @param busy peers of whom this node has enough under way
+   */
+  claim(limit: number, perPeer: number, busy: readonly string[]): Promise<Claim[]> {
+    return this.transactions.query<Claim>(
+      `with due as (
+         select d.id, row_number() over (partition by d.peer order by d.due_at, d.position) as nth
+         from federation.delivery d
+         where d.state = 'waiting' and d.due_at <= now() and (d.lease_until is null or d.lease_until < now())
+           and d.peer <> all ($3::text[])
+           and not exists (select from federation.delivery e
+             where e.ordering_key = d.ordering_key and e.state = 'waiting' and e.position < d.position)
+       ), picked as (
+         select d.id from federation.delivery d join due on due.id = d.id and due.nth <= $2
+         where d.state = 'waiting' and (d.lease_until is null or d.lease_until < now())
+         order by d.due_at, d.position limit $1
+         for update of d skip locked
+       )
+       update federation.delivery d
+       set attempts = d.attempts + 1, fence = d.fence + 1, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
+       from picked where d.id = picked.id
+       returning d.id, d.kind, d.peer, d.meaning, d.sealed, d.attempts, d.fence, d.expires_at <= now() as expired`,
+      [limit, perPeer, busy],
+    );
+  }
+
+  /** Records the end of a delivery and destroys its secret. @throws FenceLost */
+  async settle(claim: Claim, state: 'delivered' | 'refused' | 'expired' | 'cancelled', reason: string | null) {
+    const rows = await this.transactions.query(
+      `update federation.delivery
+       set state = $3, reason = $4, sealed = null, lease_until = null, settled_at = now()
+       where id = $1 and fence = $2 and state = 'waiting' returning id`,
+      [claim.id, claim.fence, state, reason],
+    );
+    if (rows.length === 0) throw new FenceLost(claim.id);
+  }
+
+  /** Gives the lease back, for another attempt in so many seconds. Silent if the lease is lost. */
+  async postpone(claim: Claim, seconds: number, reason: string): Promise<void> {
+    await this.transactions.query(
+      `update federation.delivery
+       set lease_until = null, reason = $4, due_at = least(now() + make_interval(secs => $3), greatest(expires_at, now()))
+       where id = $1 and fence = $2 and state = 'waiting'`,
+      [claim.id, claim.fence, seconds, reason],
+    );
+  }
+
+  /** Gives leases back untried, for another node to take at once. */
+  async release(claims: readonly Claim[]): Promise<void> {
+    await this.transactions.query(
+      `update federation.delivery d set lease_until = null, attempts = d.attempts - 1
+       from unnest($1::text[], $2::bigint[]) as held (id, fence)
+       where d.id = held.id and d.fence = held.fence and d.state = 'waiting'`,
+      [claims.map((claim) => claim.id), claims.map((claim) => claim.fence)],
+    );
+  }
+}

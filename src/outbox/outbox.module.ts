@@ -1,0 +1,20 @@
+import { Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { CONNECTION } from '../persistence/connection.js';
+import { AttemptDelivery } from './attempt-delivery.js';
+import { Claims } from './claims.js';
+import { DeliveryRow } from './delivery.entity.js';
+import { Inbox } from './inbox.js';
+import { Outbox } from './outbox.js';
+import { OutboxBell } from './outbox-bell.js';
+import { OutboxWorker } from './outbox-worker.js';
+
+/** Global: every capability promises peers something. */
+@Global()
+@Module({
+  imports: [DiscoveryModule, TypeOrmModule.forFeature([DeliveryRow], CONNECTION)],
+  providers: [Outbox, OutboxBell, Claims, AttemptDelivery, OutboxWorker, Inbox],
+  exports: [Outbox, Inbox],
+})
+export class OutboxModule {}
