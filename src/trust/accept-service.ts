@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import { OwnCloud } from '../host/own-cloud.js';
+import { StateConflict } from '../kernel/federation-error.js';
+import { Origin } from '../kernel/origin.js';
+import { Transactions } from '../persistence/transactions.js';
+import { AnswerRequest, checkFingerprint } from './answer-request.js';
+import type { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
+import { RelationshipLife } from './relationship-life.js';
+import { Relationships } from './relationships.js';
+import { TrustRequests } from './trust-requests.js';
+
+/** Our operator accepts a request for trust. @throws StateConflict, ValidationFailed `fingerprint`, NotFound */
+@Injectable()
+export class AcceptService {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly relationships: Relationships,
+    private readonly requests: TrustRequests,
+    private readonly life: RelationshipLife,
+    private readonly answerRequest: AnswerRequest,
+    private readonly cloud: OwnCloud,
+  ) {}
+
+  execute(id: string, fingerprint?: string): Promise<RelationshipRow> {
+    return this.transactions.run(async () => {
+      await this.requests.holdAll();
+      if (await this.relationships.find(id)) throw new StateConflict('it was answered already');
+      const request = await this.requests.lock(id);
+      if (request.state !== 'pending') throw new StateConflict('it was answered already');
+      checkFingerprint(fingerprint, request.pin, this.cloud);
+      const relationship = await this.relationshipFor(request);
+      await this.answerRequest.confirm(request, relationship);
+      return relationship;
+    });
+  }
+
+  /** If we have asked that cloud too, this answers within the same relationship. */
+  private async relationshipFor(request: TrustRequestRow): Promise<RelationshipRow> {
+    const live = await this.relationships.lockLive(Origin.parse(request.origin));
+    if (!live) return this.life.answer(request, 'CONFIRMING');
+    if (live.state === 'REQUESTED') return live;
+    throw new StateConflict('this cloud has a relationship already: end it first');
+  }
+}

@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../audit/audit-trail.js';
+import { OwnCloud } from '../host/own-cloud.js';
+import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
+import { Outbox } from '../outbox/outbox.js';
+import { Transactions } from '../persistence/transactions.js';
+import type { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
+import { RelationshipLife, requestCode } from './relationship-life.js';
+import { TrustRequests } from './trust-requests.js';
+
+/** What every answer to a request for trust has in common: our confirmation, quoting their code, at the claimed endpoint. */
+@Injectable()
+export class AnswerRequest {
+  constructor(
+    private readonly requests: TrustRequests,
+    private readonly life: RelationshipLife,
+    private readonly outbox: Outbox,
+    private readonly cloud: OwnCloud,
+    private readonly transactions: Transactions,
+    private readonly audit: AuditTrail,
+  ) {}
+
+  /** Sends our confirmation; the relationship becomes TRUSTED when the claimed origin itself has answered it. */
+  async confirm(request: TrustRequestRow, relationship: RelationshipRow): Promise<void> {
+    if (await this.isPinTaken(request.pin, relationship.id)) {
+      throw new StateConflict('the key of this request belongs to another relationship');
+    }
+    await this.requests.update(request, { state: 'confirming', relationshipId: relationship.id });
+    await this.send(request, relationship.id, 'accepted');
+  }
+
+  async reject(request: TrustRequestRow): Promise<RelationshipRow> {
+    const relationship = await this.life.answer(request, 'REJECTED');
+    await this.requests.update(request, { state: 'ended', outcome: 'rejected', relationshipId: relationship.id });
+    await this.send(request, relationship.id, 'rejected');
+    return relationship;
+  }
+
+  /**
+   * Takes back a confirmation that may have arrived already: says rejected, and if that comes too late, ends what arose.
+   */
+  async retract(request: TrustRequestRow, relationshipId: string): Promise<void> {
+    await this.requests.update(request, { state: 'ended', outcome: 'retracted' });
+    await this.send(request, relationshipId, 'rejected', true);
+  }
+
+  private async send(
+    request: TrustRequestRow,
+    relationshipId: string,
+    decision: ConfirmationMeaning['decision'],
+    mayHaveArrived = false,
+  ): Promise<void> {
+    const meaning: ConfirmationMeaning = { request: request.id, decision, codeHash: request.codeHash, mayHaveArrived };
+    await this.outbox.enqueue({
+      kind: 'trust-confirmation',
+      peer: relationshipId,
+      orderingKey: `trust:${request.id}`,
+      meaning,
+      secret: this.cloud.sealKey.open(request.codeSealed, requestCode(request.id)),
+    });
+    await this.audit.record({
+      action: `trust.${decision}`,
+      object: relationshipId,
+      peer: request.origin,
+      details: { fingerprint: request.pin },
+    });
+  }
+
+  private async isPinTaken(pin: string, except: string): Promise<boolean> {
+    const rows = await this.transactions.query(
+      `select id from federation.relationship where pin = $1 and id <> $2 and state in ('TRUSTED', 'SUSPENDED')`,
+      [pin, except],
+    );
+    return rows.length > 0;
+  }
+}
+
+/** What a confirmation says, frozen when the operator answered. */
+export interface ConfirmationMeaning {
+  /** Id of the request that is answered. */
+  readonly request: string;
+  readonly decision: 'accepted' | 'rejected';
+  /** Of the code that is quoted: a later request of the same cloud brings another. */
+  readonly codeHash: string;
+  /** Whether an acceptance was on its way before this. */
+  readonly mayHaveArrived: boolean;
+}
+
+/** @throws ValidationFailed if the operator typed a fingerprint and it is another, or had to type one and did not. */
+export function checkFingerprint(typed: string | null | undefined, seen: string, cloud: OwnCloud): void {
+  if (typed) {
+    if (typed !== seen) throw ValidationFailed.of('fingerprint', 'MISMATCH');
+  } else if (cloud.requireFingerprint) throw ValidationFailed.of('fingerprint', 'REQUIRED');
+}

@@ -1,0 +1,43 @@
+import { parseDomainName } from '../kernel/domain-name.js';
+import { type FieldError, ValidationFailed } from '../kernel/federation-error.js';
+import { Origin } from '../kernel/origin.js';
+import { Secret } from '../kernel/secret.js';
+import { CallerNotTrusted } from './trust-errors.js';
+
+/** What a cloud says of itself, parsed once. */
+export interface Introduction {
+  readonly origin: Origin;
+  readonly endpoint: Origin;
+  readonly displayName: string;
+  readonly domains: readonly string[];
+  readonly code: Secret;
+}
+
+interface IntroductionFields {
+  readonly origin: string;
+  readonly endpoint: string;
+  readonly displayName: string;
+  readonly domains: readonly string[];
+  readonly code: string;
+}
+
+/**
+ * @param host the one name in the caller's certificate
+ * @throws ValidationFailed, or CallerNotTrusted if the certificate is another host's.
+ */
+export function readIntroduction(fields: IntroductionFields, host: string): Introduction {
+  const origin = Origin.tryParse(fields.origin);
+  const endpoint = Origin.tryParse(fields.endpoint);
+  const domains = fields.domains.map((domain) => parseDomainName(domain));
+  const refused: FieldError[] = [];
+  if (!origin) refused.push({ name: 'origin', message: 'INVALID' });
+  if (!endpoint || (origin && endpoint.host !== origin.host)) refused.push({ name: 'endpoint', message: 'INVALID' });
+  if (domains.includes(undefined)) refused.push({ name: 'domains', message: 'INVALID' });
+  if (Buffer.byteLength(fields.displayName) > 255 || /\p{C}/u.test(fields.displayName)) {
+    refused.push({ name: 'displayName', message: 'INVALID' });
+  }
+  if (refused.length > 0 || !origin || !endpoint) throw new ValidationFailed(refused);
+  if (origin.host !== host) throw new CallerNotTrusted('the certificate names another host than the origin');
+  const known = domains.filter((domain) => domain !== undefined);
+  return { origin, endpoint, displayName: fields.displayName, domains: known, code: new Secret(fields.code) };
+}

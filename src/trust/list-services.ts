@@ -1,0 +1,90 @@
+import { Injectable } from '@nestjs/common';
+import { OwnCloud } from '../host/own-cloud.js';
+import { NotFound } from '../kernel/federation-error.js';
+import { Origin } from '../kernel/origin.js';
+import { momentText, type Page, pageOf, parseCursor, parseLimit } from '../persistence/keyset.js';
+import { Transactions } from '../persistence/transactions.js';
+import type { ServiceDto } from './services.dto.js';
+
+/** Relationships, and the requests that wait for an answer, as one list. */
+const SERVICES = `
+  select r.id, r.origin, r.display_name, r.state, r.reason, r.since, r.pin as fingerprint, r.created_at,
+    coalesce((select jsonb_object_agg(d.domain, d.status) from federation.relationship_domain d
+              where d.relationship_id = r.id), '{}') as domains
+  from federation.relationship r
+  union all
+  select q.id, q.origin, q.display_name, 'INVITED', null, q.created_at, q.pin, q.created_at,
+    coalesce((select jsonb_object_agg(domain, 'proposed') from jsonb_array_elements_text(q.domains) as domain), '{}')
+  from federation.trust_request q where q.state = 'pending' and q.expires_at > now()`;
+
+const WITH_NEXT_ATTEMPT = `
+  select s.*, ${momentText('s.created_at')} as cursor_at,
+    (select min(d.due_at) from federation.delivery d where d.peer = s.id and d.state = 'waiting') as next_attempt,
+    (select d.reason from federation.delivery d where d.peer = s.id and d.state = 'waiting' and d.reason is not null
+     order by d.due_at limit 1) as delivery_reason
+  from (${SERVICES}) s`;
+
+/** What an operator sees of the clouds around us. */
+@Injectable()
+export class ListServices {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly cloud: OwnCloud,
+  ) {}
+
+  /** Newest first. @throws ValidationFailed for a bad cursor or limit. */
+  async execute(query: { readonly cursor?: unknown; readonly limit?: unknown }): Promise<Page<ServiceDto>> {
+    const cursor = parseCursor(query.cursor);
+    const limit = parseLimit(query.limit);
+    const rows = await this.transactions.query<ServiceRow>(
+      `${WITH_NEXT_ATTEMPT} where $1::timestamptz is null or (s.created_at, s.id) < ($1, $2)
+       order by s.created_at desc, s.id desc limit $3`,
+      [cursor?.at ?? null, cursor?.id ?? null, limit + 1],
+    );
+    return pageOf(
+      rows,
+      limit,
+      (row) => ({ at: row.cursor_at, id: row.id }),
+      (row) => this.describe(row),
+    );
+  }
+
+  /** @throws NotFound */
+  async one(id: string): Promise<ServiceDto> {
+    const [row] = await this.transactions.query<ServiceRow>(`${WITH_NEXT_ATTEMPT} where s.id = $1`, [id]);
+    if (!row) throw new NotFound();
+    return this.describe(row);
+  }
+
+  private describe(row: ServiceRow): ServiceDto {
+    const { host } = Origin.parse(row.origin);
+    const having = (status: string) => Object.keys(row.domains).filter((domain) => row.domains[domain] === status);
+    const own = this.cloud.domains.includes(host) ? [] : [host];
+    return {
+      id: row.id,
+      origin: row.origin,
+      displayName: row.display_name,
+      state: row.state,
+      reason: row.reason ?? row.delivery_reason,
+      since: row.since.toISOString(),
+      nextAttempt: row.next_attempt?.toISOString() ?? null,
+      fingerprint: row.fingerprint,
+      domains: [...new Set([...own, ...having('effective')])],
+      proposedDomains: having('proposed').filter((domain) => domain !== host),
+    };
+  }
+}
+
+interface ServiceRow {
+  readonly id: string;
+  readonly origin: string;
+  readonly display_name: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly since: Date;
+  readonly fingerprint: string | null;
+  readonly domains: Record<string, string>;
+  readonly cursor_at: string;
+  readonly next_attempt: Date | null;
+  readonly delivery_reason: string | null;
+}

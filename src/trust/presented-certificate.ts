@@ -1,0 +1,53 @@
+import type { Socket } from 'node:net';
+import { isIP } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { parseDomainName } from '../kernel/domain-name.js';
+import { dnsNames, spkiPin } from '../transport/certificates.js';
+
+/** The client certificate of a connection, as far as verdicts need it. Possession of its key was proved in the handshake. */
+export interface PresentedCertificate {
+  /** PEM. */
+  readonly certificate: string;
+  readonly pin: string;
+  /** The one DNS name it carries, lower case; undefined if it carries none, several, or something that is no name. */
+  readonly host: string | undefined;
+  readonly validFrom: Date;
+  readonly validTo: Date;
+}
+
+/** Reading a certificate costs more than a request; the socket keeps what was read. Nothing here is a verdict. */
+const read = new WeakMap<Socket, PresentedCertificate | null>();
+
+/** What the other side presented in the TLS handshake of this socket. */
+export function presentedCertificate(socket: Socket): PresentedCertificate | undefined {
+  let presented = read.get(socket);
+  if (presented === undefined) {
+    presented = readFrom(socket);
+    read.set(socket, presented);
+  }
+  return presented ?? undefined;
+}
+
+function readFrom(socket: Socket): PresentedCertificate | null {
+  const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+  if (!certificate) return null;
+  const names = dnsNames(certificate);
+  return {
+    certificate: certificate.toString(),
+    pin: spkiPin(certificate),
+    host: names.length === 1 ? parseDomainName(names[0] ?? '') : undefined,
+    validFrom: new Date(certificate.validFrom),
+    validTo: new Date(certificate.validTo),
+  };
+}
+
+/** The network an address counts for: an IPv4 address, or the /64 of an IPv6 one. */
+export function networkOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  if (isIP(plain) !== 6) return plain;
+  const [head = '', tail] = plain.split('%')[0]?.split('::') ?? [];
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const groups = [...left, ...Array<string>(Math.max(8 - left.length - right.length, 0)).fill('0'), ...right];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}

@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../audit/audit-trail.js';
+import { Origin } from '../kernel/origin.js';
+import { Secret } from '../kernel/secret.js';
+import { Transactions } from '../persistence/transactions.js';
+import type { TrustCancellationDto } from './handshake.dto.js';
+import type { Stranger } from './peer-request.js';
+import { TrustRequestRow } from './relationship.entity.js';
+import { TrustRequests } from './trust-requests.js';
+
+/** A cloud takes back its request, if it still waits here and the same key made it. Says nothing of whether it did. */
+@Injectable()
+export class ReceiveCancellation {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly requests: TrustRequests,
+    private readonly audit: AuditTrail,
+  ) {}
+
+  async execute(stranger: Stranger, body: TrustCancellationDto): Promise<void> {
+    const origin = Origin.tryParse(body.origin);
+    if (origin?.host !== stranger.host) return;
+    await this.transactions.run(async () => {
+      const request = await this.transactions.repository(TrustRequestRow).findOne({
+        where: { origin: origin.toString(), pin: stranger.certificate.pin, state: 'pending' },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (!request || !new Secret(body.code).matches(request.codeHash)) return;
+      await this.requests.update(request, { state: 'ended', outcome: 'cancelled' });
+      await this.audit.record({ action: 'trust.request-cancelled', object: request.id, peer: request.origin });
+    });
+  }
+}

@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../audit/audit-trail.js';
+import { OwnCloud } from '../host/own-cloud.js';
+import { ValidationFailed } from '../kernel/federation-error.js';
+import { randomId } from '../kernel/ids.js';
+import { Transactions } from '../persistence/transactions.js';
+import { AnswerRequest } from './answer-request.js';
+import type { TrustRequestDto, TrustRequestedDto } from './handshake.dto.js';
+import { type Introduction, readIntroduction } from './introduction.js';
+import type { Stranger } from './peer-request.js';
+import { networkOf } from './presented-certificate.js';
+import { TrustRequestRow } from './relationship.entity.js';
+import { requestCode } from './relationship-life.js';
+import { Relationships } from './relationships.js';
+import { TrustRequests } from './trust-requests.js';
+
+/**
+ * A stranger asks for trust. Nothing but the row is written: no relationship changes, nobody is called, unless we asked
+ * that cloud ourselves. The same request twice changes nothing; a new code of the same key takes the place of the old.
+ * @throws ValidationFailed, CallerNotTrusted, TooManyRequests
+ */
+@Injectable()
+export class ReceiveTrustRequest {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly requests: TrustRequests,
+    private readonly relationships: Relationships,
+    private readonly answerRequest: AnswerRequest,
+    private readonly audit: AuditTrail,
+    private readonly cloud: OwnCloud,
+  ) {}
+
+  async execute(stranger: Stranger, body: TrustRequestDto): Promise<TrustRequestedDto> {
+    const introduction = readIntroduction(body, stranger.host);
+    if (introduction.origin.equals(this.cloud.origin)) throw ValidationFailed.of('origin', 'INVALID');
+    await this.transactions.run(async () => {
+      await this.requests.holdAll();
+      const request = await this.store(stranger, introduction);
+      if (request) await this.answerIfWeAsked(request, introduction);
+    });
+    return { status: 'PENDING' };
+  }
+
+  /** The request as it now stands; undefined if this very request is known. */
+  private async store(stranger: Stranger, introduction: Introduction): Promise<TrustRequestRow | undefined> {
+    const { pin } = stranger.certificate;
+    const repository = this.transactions.repository(TrustRequestRow);
+    const lock = { mode: 'pessimistic_write' } as const;
+    const origin = introduction.origin.toString();
+    const known = await repository.findOne({ where: { origin, pin }, lock });
+    if (known?.codeHash === introduction.code.hash()) return undefined;
+    const network = networkOf(stranger.address);
+    if (known?.state !== 'pending') await this.requests.checkRoom(introduction.origin, network);
+    const id = known && known.state !== 'ended' ? known.id : randomId();
+    const row = repository.create({
+      id,
+      origin,
+      pin,
+      network,
+      endpoint: introduction.endpoint.toString(),
+      certificate: stranger.certificate.certificate,
+      displayName: introduction.displayName,
+      domains: [...introduction.domains],
+      codeHash: introduction.code.hash(),
+      codeSealed: this.cloud.sealKey.seal(introduction.code, requestCode(id)),
+      state: known?.state === 'confirming' ? 'confirming' : 'pending',
+      outcome: null,
+      relationshipId: known?.state === 'confirming' ? known.relationshipId : null,
+      createdAt: new Date(),
+    });
+    // A request that has ended gives its place to the new one under a new id: the old id names what became of it.
+    if (known) await repository.delete({ id: known.id });
+    await repository.insert(row);
+    await this.audit.record({
+      action: 'trust.request-received',
+      object: id,
+      peer: origin,
+      details: { fingerprint: pin },
+    });
+    return row;
+  }
+
+  /** We asked that cloud too: requests that cross replace the operator's click. */
+  private async answerIfWeAsked(request: TrustRequestRow, { origin }: Introduction): Promise<void> {
+    const live = await this.relationships.lockLive(origin);
+    const isAnswered = request.state === 'confirming' && live?.id === request.relationshipId;
+    const isCrossing = live?.state === 'REQUESTED';
+    if (!live || !(isAnswered || isCrossing)) return;
+    if (live.expectedFingerprint && live.expectedFingerprint !== request.pin) return;
+    if (this.cloud.requireFingerprint && !live.expectedFingerprint && !isAnswered) return;
+    await this.answerRequest.confirm(request, live);
+  }
+}

@@ -1,0 +1,101 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import {
+  ApiConflictResponse,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
+import { ForOperator } from '../access/audience.js';
+import { ErrorBodyDto } from '../ocm/http/error-body.dto.js';
+import { JsonBody } from '../ocm/http/json-body.pipe.js';
+import { AcceptService } from './accept-service.js';
+import { AddService } from './add-service.js';
+import { ApproveDomains } from './approve-domains.js';
+import { EndService } from './end-service.js';
+import { ListServices } from './list-services.js';
+import { RejectService } from './reject-service.js';
+import { AcceptServiceDto, AddServiceDto, ChangeServiceDto, ServiceDto, ServiceListDto } from './services.dto.js';
+
+/** The clouds around us: add, accept, reject, revoke. */
+@ApiTags('Services')
+@Controller('admin/services')
+@ForOperator()
+export class ServicesController {
+  constructor(
+    private readonly listServices: ListServices,
+    private readonly addService: AddService,
+    private readonly acceptService: AcceptService,
+    private readonly rejectService: RejectService,
+    private readonly approveDomains: ApproveDomains,
+    private readonly endService: EndService,
+  ) {}
+
+  /** List the clouds we trust, have asked, or were asked by; newest first. */
+  @Get()
+  @ApiQuery({ name: 'cursor', required: false, type: String })
+  @ApiQuery({ name: 'limit', required: false, type: Number })
+  @ApiOkResponse({ type: ServiceListDto })
+  list(@Query('cursor') cursor?: unknown, @Query('limit') limit?: unknown): Promise<ServiceListDto> {
+    return this.listServices.execute({ cursor, limit });
+  }
+
+  /** One cloud. */
+  @Get(':id')
+  @ApiOkResponse({ type: ServiceDto })
+  @ApiNotFoundResponse({ type: ErrorBodyDto })
+  read(@Param('id') id: string): Promise<ServiceDto> {
+    return this.listServices.one(id);
+  }
+
+  /** Add a cloud by its URL: it is asked for trust. */
+  @Post()
+  @ApiCreatedResponse({ type: ServiceDto })
+  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: there is a relationship already' })
+  async add(@Body(JsonBody.of(AddServiceDto)) body: AddServiceDto): Promise<ServiceDto> {
+    return this.listServices.one((await this.addService.execute(body)).id);
+  }
+
+  /** Accept a cloud that asked for trust. Compare its fingerprint with its operator first. */
+  @Post(':id/accept')
+  @HttpCode(200)
+  @ApiOkResponse({ type: ServiceDto })
+  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it was answered already' })
+  async accept(
+    @Param('id') id: string,
+    @Body(JsonBody.of(AcceptServiceDto, { emptyBody: 'allow' })) body: AcceptServiceDto,
+  ): Promise<ServiceDto> {
+    return this.listServices.one((await this.acceptService.execute(id, body.fingerprint)).id);
+  }
+
+  /** Reject a cloud that asked for trust. */
+  @Post(':id/reject')
+  @HttpCode(200)
+  @ApiOkResponse({ type: ServiceDto })
+  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it was answered already' })
+  async reject(@Param('id') id: string): Promise<ServiceDto> {
+    return this.listServices.one((await this.rejectService.execute(id)).id);
+  }
+
+  /** Say which domains beside its host a peer may speak for. */
+  @Patch(':id')
+  @ApiOkResponse({ type: ServiceDto })
+  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: a domain is ours or another peer’s' })
+  async change(
+    @Param('id') id: string,
+    @Body(JsonBody.of(ChangeServiceDto)) { domains }: ChangeServiceDto,
+  ): Promise<ServiceDto> {
+    return this.listServices.one((await this.approveDomains.execute(id, domains)).id);
+  }
+
+  /** Revoke trust, cancel our request, or reject theirs. True here at once; the other cloud is told. */
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  @ApiNotFoundResponse({ type: ErrorBodyDto })
+  end(@Param('id') id: string): Promise<void> {
+    return this.endService.execute(id);
+  }
+}

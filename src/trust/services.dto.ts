@@ -1,0 +1,110 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { ArrayMaxSize, IsArray, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+
+export const FINGERPRINT = /^sha256:[A-Za-z0-9_-]{43}$/;
+
+export class AddServiceDto {
+  /**
+   * Public origin of the cloud.
+   * @example "https://cloud2.localhost:8442"
+   */
+  @IsString()
+  @MaxLength(300)
+  url: string;
+
+  /**
+   * Its fingerprint, as its operator told you: anything else will not be trusted.
+   * @example "sha256:m5cVbQ0fXo1s7sJfJm3vZt4oWfQmTqk8kq0a1b2c3d4"
+   */
+  @IsOptional()
+  @Matches(FINGERPRINT)
+  expectedFingerprint?: string;
+
+  /**
+   * Domains beside its host that it may speak for.
+   * @example []
+   */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(100)
+  @IsString({ each: true })
+  @MaxLength(253, { each: true })
+  domains?: string[];
+}
+
+export class AcceptServiceDto {
+  /**
+   * The fingerprint shown with the request, as compared with the other operator.
+   * @example "sha256:m5cVbQ0fXo1s7sJfJm3vZt4oWfQmTqk8kq0a1b2c3d4"
+   */
+  @IsOptional()
+  @Matches(FINGERPRINT)
+  fingerprint?: string;
+}
+
+export class ChangeServiceDto {
+  /**
+   * All domains beside its host that the peer may speak for.
+   * @example ["cloud2.example"]
+   */
+  @IsArray()
+  @ArrayMaxSize(100)
+  @IsString({ each: true })
+  @MaxLength(253, { each: true })
+  domains: string[];
+}
+
+/** A cloud, and how we stand with it. */
+export class ServiceDto {
+  /** @example "kJ2mX1s0vQw9ZbT4yL7cR3nD" */
+  id: string;
+  /** @example "https://cloud2.localhost:8442" */
+  origin: string;
+  /** @example "Cloud 2" */
+  displayName: string;
+  @ApiProperty({
+    enum: ['REQUESTED', 'INVITED', 'CONFIRMING', 'TRUSTED', 'SUSPENDED', 'REVOKED', 'REJECTED'],
+    description:
+      'REQUESTED: we asked. INVITED: they asked, and wait for you. CONFIRMING: you accepted, they have not answered yet.',
+  })
+  state: string;
+  /**
+   * Why it is in this state, or why the last attempt to reach it failed.
+   * @example null
+   */
+  reason: string | null;
+  /**
+   * Since when it is in this state.
+   * @example "2026-11-23T12:00:00.000Z"
+   */
+  since: string;
+  /**
+   * When we next try to tell it something; null if nothing waits.
+   * @example null
+   */
+  nextAttempt: string | null;
+  /**
+   * Of its federation key: as trusted, or as presented with the request.
+   * @example "sha256:m5cVbQ0fXo1s7sJfJm3vZt4oWfQmTqk8kq0a1b2c3d4"
+   */
+  fingerprint: string | null;
+  /**
+   * Domains it speaks for.
+   * @example ["cloud2.localhost"]
+   */
+  domains: string[];
+  /**
+   * Domains it claims, which wait for you.
+   * @example []
+   */
+  proposedDomains: string[];
+}
+
+export class ServiceListDto {
+  items: ServiceDto[];
+  /**
+   * Cursor of the next page; null at the end.
+   * @example null
+   */
+  next: string | null;
+}

@@ -1,0 +1,43 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { RefusalCounter } from '../audit/refusal-counter.js';
+import { OwnCloud } from '../host/own-cloud.js';
+import { Clock } from '../kernel/clock.js';
+import { currentContext } from '../kernel/request-context.js';
+import type { PeerRequest, Stranger } from './peer-request.js';
+import { presentedCertificate } from './presented-certificate.js';
+import { CallerNotTrusted, CapabilityOff } from './trust-errors.js';
+import { judgeDates } from './verdict.js';
+
+/** For the handshake: nobody has to know the caller, but it must hold the key of a certificate that names one host. */
+@Injectable()
+export class StrangerGuard implements CanActivate {
+  constructor(
+    private readonly refusals: RefusalCounter,
+    private readonly cloud: OwnCloud,
+    private readonly clock: Clock,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<PeerRequest>();
+    const stranger = this.admit(request);
+    request.federationStranger = stranger;
+    currentContext().actor = { kind: 'stranger', id: stranger.certificate.pin };
+    if (!this.cloud.switches.federation) throw new CapabilityOff();
+    return true;
+  }
+
+  private admit({ raw: { socket } }: PeerRequest): Stranger {
+    const address = socket.remoteAddress ?? '';
+    const certificate = presentedCertificate(socket);
+    if (!certificate) throw this.refuse('no-certificate', address);
+    if (certificate.host === undefined) throw this.refuse('wrong-name', address);
+    const dates = judgeDates(certificate, this.clock.now());
+    if (dates !== 'valid') throw this.refuse(dates, address);
+    return { certificate, host: certificate.host, address };
+  }
+
+  private refuse(reason: string, address: string): CallerNotTrusted {
+    this.refusals.count(reason, address);
+    return new CallerNotTrusted(reason);
+  }
+}

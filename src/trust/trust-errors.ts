@@ -1,0 +1,29 @@
+import { FederationError } from '../kernel/federation-error.js';
+
+/** The caller is no trusted service. Why is for the log and the audit trail alone; outside, every reason is the same. */
+export class CallerNotTrusted extends FederationError {
+  constructor(readonly reason: string) {
+    super('unauthenticated', 'CLIENT_NOT_AUTHENTICATED', { internal: reason });
+  }
+}
+
+/** Trusted, but our operator has suspended it: it may leave, and nothing else. */
+export class PeerSuspended extends FederationError {
+  constructor() {
+    super('forbidden', 'SUSPENDED');
+  }
+}
+
+/** The capability is switched off here. */
+export class CapabilityOff extends FederationError {
+  constructor() {
+    super('not-offered', 'NOT_ENABLED');
+  }
+}
+
+/** Requests for trust that wait are bounded: nobody needs to be known to make one. */
+export class TooManyRequests extends FederationError {
+  constructor(retryAfter: number) {
+    super('too-many', 'TOO_MANY_REQUESTS', { retryAfter });
+  }
+}

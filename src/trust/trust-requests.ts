@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { NotFound } from '../kernel/federation-error.js';
+import type { Origin } from '../kernel/origin.js';
+import { Transactions } from '../persistence/transactions.js';
+import { TrustRequestRow } from './relationship.entity.js';
+import { TooManyRequests } from './trust-errors.js';
+
+/** Requests that wait for our operator, at most. */
+export const PENDING_MAX = { perOrigin: 3, perNetwork: 5, inAll: 100 } as const;
+const HOUR = 3_600;
+
+/** What strangers claim, until our operator has answered. */
+@Injectable()
+export class TrustRequests {
+  constructor(private readonly transactions: Transactions) {}
+
+  find(id: string): Promise<TrustRequestRow | null> {
+    return this.transactions.repository(TrustRequestRow).findOneBy({ id });
+  }
+
+  /** @throws NotFound */
+  async lock(id: string): Promise<TrustRequestRow> {
+    const lock = { mode: 'pessimistic_write' } as const;
+    const row = await this.transactions.repository(TrustRequestRow).findOne({ where: { id }, lock });
+    if (!row) throw new NotFound();
+    return row;
+  }
+
+  /** Everyone who asks as this origin and still waits; locked. */
+  lockPending(origin: Origin): Promise<TrustRequestRow[]> {
+    return this.transactions.repository(TrustRequestRow).find({
+      where: { origin: origin.toString(), state: 'pending' },
+      lock: { mode: 'pessimistic_write' },
+    });
+  }
+
+  /** Those that we have accepted within this relationship, without knowing yet what came of it; locked. */
+  lockConfirming(relationshipId: string): Promise<TrustRequestRow[]> {
+    return this.transactions.repository(TrustRequestRow).find({
+      where: { relationshipId, state: 'confirming' },
+      lock: { mode: 'pessimistic_write' },
+    });
+  }
+
+  async update(row: TrustRequestRow, values: Partial<TrustRequestRow>): Promise<void> {
+    await this.transactions.repository(TrustRequestRow).update({ id: row.id }, values);
+    Object.assign(row, values);
+  }
+
+  /** From here to the end of the transaction nobody else takes a step of a handshake: counts stay true, crossings are seen. */
+  async holdAll(): Promise<void> {
+    await this.transactions.query(`select pg_advisory_xact_lock(hashtext('entente trust requests'))`);
+    await this.transactions.query(
+      `delete from federation.trust_request where expires_at <= now() and state <> 'confirming'`,
+    );
+  }
+
+  /** @throws TooManyRequests if one more would be too many. Call `holdAll` first. */
+  async checkRoom(origin: Origin, network: string): Promise<void> {
+    const [count] = await this.transactions.query<{ origin: string; network: string; all: string }>(
+      `select count(*) filter (where origin = $1) as origin, count(*) filter (where network = $2) as network,
+         count(*) as all from federation.trust_request where state = 'pending'`,
+      [origin.toString(), network],
+    );
+    const isFull =
+      Number(count?.origin) >= PENDING_MAX.perOrigin ||
+      Number(count?.network) >= PENDING_MAX.perNetwork ||
+      Number(count?.all) >= PENDING_MAX.inAll;
+    if (isFull) throw new TooManyRequests(HOUR);
+  }
+}

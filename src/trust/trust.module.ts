@@ -1,0 +1,60 @@
+import { Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { Clock, SystemClock } from '../kernel/clock.js';
+import { CONNECTION } from '../persistence/connection.js';
+import { AcceptService } from './accept-service.js';
+import { AddService } from './add-service.js';
+import { AnswerRequest } from './answer-request.js';
+import { ApproveDomains } from './approve-domains.js';
+import { DeliverConfirmation } from './deliver-confirmation.js';
+import { DeliverCancellation, DeliverTrustEnd } from './deliver-trust-end.js';
+import { DeliverTrustRequest } from './deliver-trust-request.js';
+import { EndService } from './end-service.js';
+import { HandshakeController, TrustController } from './handshake.controller.js';
+import { JudgeCaller } from './judge-caller.js';
+import { ListServices } from './list-services.js';
+import { TrustEndHandlers } from './on-trust-ended.js';
+import { OwnIdentity } from './own-identity.js';
+import { InstallationRow, OwnKeyRow } from './own-key.entity.js';
+import { PeerEndpoints } from './peer-endpoints.js';
+import { ReceiveCancellation } from './receive-cancellation.js';
+import { ReceiveConfirmation } from './receive-confirmation.js';
+import { ReceiveTrustEnd } from './receive-trust-end.js';
+import { ReceiveTrustRequest } from './receive-trust-request.js';
+import { RejectService } from './reject-service.js';
+import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relationship.entity.js';
+import { RelationshipLife } from './relationship-life.js';
+import { Relationships } from './relationships.js';
+import { ServicesController } from './services.controller.js';
+import { TrustRequests } from './trust-requests.js';
+
+const ENTITIES = [InstallationRow, OwnKeyRow, RelationshipRow, RelationshipDomainRow, TrustRequestRow];
+const SHARED = [OwnIdentity, Relationships, PeerEndpoints, JudgeCaller, { provide: Clock, useClass: SystemClock }];
+const ACTS = [
+  AddService,
+  AcceptService,
+  RejectService,
+  EndService,
+  ApproveDomains,
+  ListServices,
+  AnswerRequest,
+  ReceiveTrustRequest,
+  ReceiveConfirmation,
+  ReceiveCancellation,
+  ReceiveTrustEnd,
+  RelationshipLife,
+  TrustRequests,
+  TrustEndHandlers,
+];
+const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, DeliverCancellation];
+
+/** Global: every route of a peer stands behind its guard. */
+@Global()
+@Module({
+  imports: [DiscoveryModule, TypeOrmModule.forFeature(ENTITIES, CONNECTION)],
+  controllers: [HandshakeController, TrustController, ServicesController],
+  providers: [...SHARED, ...ACTS, ...DELIVERIES],
+  exports: [...SHARED, AddService, AcceptService, RejectService, EndService, ApproveDomains, ListServices],
+})
+export class TrustModule {}
