@@ -1,0 +1,78 @@
+import { Injectable } from '@nestjs/common';
+import { OwnCloud } from '../../host/own-cloud.js';
+import { NotFound, ValidationFailed } from '../../kernel/federation-error.js';
+import type { SealContext } from '../../kernel/secret.js';
+import type { NotificationMessage } from '../../ocm/notification.js';
+import { type OfferedProtocol, packProtocols, unpackProtocols } from '../../ocm/offered-protocol.js';
+import { recipientText } from '../../ocm/recipient.js';
+import { Transactions } from '../../persistence/transactions.js';
+import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { IncomingShareRow } from './incoming-share.entity.js';
+
+/** Shares that other clouds offered us, found by our id or by theirs. */
+@Injectable()
+export class IncomingShares {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly cloud: OwnCloud,
+  ) {}
+
+  /** @throws NotFound */
+  async get(id: string): Promise<IncomingShareRow> {
+    const row = await this.transactions.repository(IncomingShareRow).findOneBy({ id });
+    if (!row) throw new NotFound();
+    return row;
+  }
+
+  /** @throws NotFound */
+  async lock(id: string): Promise<IncomingShareRow> {
+    const lock = { mode: 'pessimistic_write' } as const;
+    const row = await this.transactions.repository(IncomingShareRow).findOne({ where: { id }, lock });
+    if (!row) throw new NotFound();
+    return row;
+  }
+
+  /**
+   * The share of this peer that a message is about; locked. The provider's resource id alone may mean several.
+   * @throws ValidationFailed `providerId`/`AMBIGUOUS`
+   */
+  async lockNamed(peer: TrustedPeer, message: NotificationMessage): Promise<IncomingShareRow | undefined> {
+    const query = this.transactions
+      .repository(IncomingShareRow)
+      .createQueryBuilder('share')
+      .setLock('pessimistic_write')
+      .where('share.relationship_id = :peer', { peer: peer.id });
+    if (message.shareId !== undefined) query.andWhere('share.share_id = :shareId', { shareId: message.shareId });
+    if (message.providerId !== undefined) query.andWhere('share.provider_id = :id', { id: message.providerId });
+    if (message.recipient) query.andWhere('share.share_with = :to', { to: recipientText(message.recipient) });
+    const rows = await query.orderBy('share.created_at', 'DESC').limit(3).getMany();
+    const live = rows.filter((row) => row.state === 'pending' || row.state === 'accepted');
+    if (message.shareId === undefined && live.length > 1) throw ValidationFailed.of('providerId', 'AMBIGUOUS');
+    return live[0] ?? rows[0];
+  }
+
+  /** Serialises all that happens to one share of one peer, even before there is a row to lock. */
+  async holdName(peer: TrustedPeer, shareId: string): Promise<void> {
+    await this.transactions.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))`, [`${peer.id} ${shareId}`]);
+  }
+
+  async update(row: IncomingShareRow, values: Partial<IncomingShareRow>): Promise<void> {
+    const changed = { changedAt: new Date(), ...values };
+    await this.transactions.repository(IncomingShareRow).update({ id: row.id }, changed);
+    Object.assign(row, changed);
+  }
+
+  seal(id: string, relationshipId: string, protocols: readonly OfferedProtocol[]): string {
+    return this.cloud.sealKey.seal(packProtocols(protocols), sealContext(id, relationshipId));
+  }
+
+  /** The protocols with their credentials; none once they are destroyed. */
+  open(row: IncomingShareRow): OfferedProtocol[] {
+    if (row.protocolsSealed === null) return [];
+    return unpackProtocols(this.cloud.sealKey.open(row.protocolsSealed, sealContext(row.id, row.relationshipId)));
+  }
+}
+
+function sealContext(id: string, relationshipId: string): SealContext {
+  return ['incoming_share', id, relationshipId];
+}

@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../kernel/clock.js';
+import { NotFound } from '../../kernel/federation-error.js';
+import { dialectOfFlavour } from '../../ocm/dialects.js';
+import { PAGE_SIZE } from '../../ocm/page.js';
+import { Transactions } from '../../persistence/transactions.js';
+import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { stateAt } from '../share-state.js';
+import { IncomingShareRow } from './incoming-share.entity.js';
+
+/** What a peer offered us, described back to that peer. Never another peer's; foreign and missing are one. */
+@Injectable()
+export class PeerShares {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws NotFound */
+  async one(peer: TrustedPeer, id: string): Promise<IncomingShareRow> {
+    const where = { id, relationshipId: peer.id };
+    const row = await this.transactions.repository(IncomingShareRow).findOneBy(where);
+    if (!row) throw new NotFound();
+    return row;
+  }
+
+  /** A page in the order of creation, and how many there are in all. Pages count from 1. */
+  page(peer: TrustedPeer, page: number): Promise<[IncomingShareRow[], number]> {
+    return this.transactions.repository(IncomingShareRow).findAndCount({
+      where: { relationshipId: peer.id },
+      order: { createdAt: 'ASC', id: 'ASC' },
+      skip: (page - 1) * PAGE_SIZE,
+      take: PAGE_SIZE,
+    });
+  }
+
+  /** @param path of the list as mounted for this caller: `/shares` or `/ocm/shares` */
+  describe(row: IncomingShareRow, path: string): object {
+    const flavour = row.shareId === null ? 'plain' : 'powerfolder';
+    return dialectOfFlavour(flavour).describeShare({
+      id: row.id,
+      createdAt: row.createdAt,
+      state: stateAt(row, this.clock.now()),
+      shareId: row.shareId ?? undefined,
+      providerId: row.providerId,
+      owner: row.owner,
+      recipient: row.shareWith,
+      name: row.name,
+      description: row.description ?? undefined,
+      permission: row.permission,
+      expiresAt: row.expiresAt ?? undefined,
+      protocols: row.protocolNames,
+      flavour,
+      href: `${path}/${row.id}`,
+    });
+  }
+}

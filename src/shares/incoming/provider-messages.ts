@@ -1,0 +1,117 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../../audit/audit-trail.js';
+import { NotFound, StateConflict } from '../../kernel/federation-error.js';
+import { EventTeller } from '../../notifications/event-teller.js';
+import { HandlesNotification, NotificationHandler } from '../../notifications/notification-handler.js';
+import type { NotificationMessage } from '../../ocm/notification.js';
+import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { OutgoingShares } from '../outgoing/outgoing-shares.js';
+import { WrongSide } from '../share-errors.js';
+import { isLive } from '../share-state.js';
+import type { IncomingShareRow } from './incoming-share.entity.js';
+import { IncomingShares } from './incoming-shares.js';
+import { Tombstones } from './tombstones.js';
+
+/** What the handlers of a provider's messages have in common: which share, whether it is news, whom to tell. */
+@Injectable()
+export class ProviderMessages {
+  constructor(
+    private readonly shares: IncomingShares,
+    private readonly outgoing: OutgoingShares,
+    private readonly audit: AuditTrail,
+    private readonly events: EventTeller,
+  ) {}
+
+  /** @throws WrongSide if the share is one of ours that this peer consumes */
+  async find(peer: TrustedPeer, message: NotificationMessage): Promise<IncomingShareRow | undefined> {
+    if (message.shareId !== undefined) await this.shares.holdName(peer, message.shareId);
+    const share = await this.shares.lockNamed(peer, message);
+    if (!share && (await this.outgoing.isNamed(peer, message))) throw new WrongSide();
+    return share;
+  }
+
+  /** Applies a change, unless a later one was applied already. @throws NotFound, StateConflict */
+  async change(
+    peer: TrustedPeer,
+    message: NotificationMessage,
+    changes: (share: IncomingShareRow) => Partial<IncomingShareRow>,
+  ): Promise<void> {
+    const share = await this.find(peer, message);
+    if (!share) throw new NotFound('a message about a share that is not known');
+    if (message.sequence !== undefined && message.sequence <= Number(share.sequence)) return;
+    if (!isLive(share.state)) throw new StateConflict(`it is ${share.state}`);
+    const sequence = String(message.sequence ?? share.sequence);
+    await this.shares.update(share, { ...changes(share), sequence });
+    await this.tell(share, 'share.changed', 'share-changed');
+  }
+
+  async revoke(share: IncomingShareRow): Promise<void> {
+    await this.shares.update(share, { state: 'revoked', protocolsSealed: null, confirmed: false });
+    await this.tell(share, 'share.revoked', 'share-withdrawn');
+  }
+
+  private async tell(
+    share: IncomingShareRow,
+    action: string,
+    type: 'share-changed' | 'share-withdrawn',
+  ): Promise<void> {
+    const { permission } = share;
+    await this.audit.record({ action, object: share.id, peer: share.relationshipId, details: { permission } });
+    await this.events.tell({
+      type,
+      account: share.recipientAccount,
+      share: share.id,
+      name: share.name,
+      counterpart: share.owner,
+    });
+  }
+}
+
+/** The owner withdrew it. If it comes before its share, a tombstone keeps the share from coming to life. */
+@Injectable()
+@HandlesNotification('SHARE_UNSHARED')
+export class ShareUnshared extends NotificationHandler {
+  constructor(
+    private readonly messages: ProviderMessages,
+    private readonly tombstones: Tombstones,
+  ) {
+    super();
+  }
+
+  override async handle(peer: TrustedPeer, message: NotificationMessage): Promise<void> {
+    const share = await this.messages.find(peer, message);
+    if (share && isLive(share.state)) await this.messages.revoke(share);
+    if (!share && message.shareId !== undefined) await this.tombstones.set(peer.id, message.shareId);
+  }
+}
+
+/** The owner changed what the recipient may do. */
+@Injectable()
+@HandlesNotification('SHARE_PERMISSION_CHANGED')
+export class SharePermissionChanged extends NotificationHandler {
+  constructor(private readonly messages: ProviderMessages) {
+    super();
+  }
+
+  override handle(peer: TrustedPeer, message: NotificationMessage): Promise<void> {
+    return this.messages.change(peer, message, ({ permission }) => ({ permission: message.permission ?? permission }));
+  }
+}
+
+/** The owner renamed it, or changed how long it lasts. */
+@Injectable()
+@HandlesNotification('SHARE_UPDATED')
+export class ShareUpdated extends NotificationHandler {
+  constructor(private readonly messages: ProviderMessages) {
+    super();
+  }
+
+  override handle(peer: TrustedPeer, message: NotificationMessage): Promise<void> {
+    const { name, description, expiresAt } = message;
+    return this.messages.change(peer, message, (share) => ({
+      name: name ?? share.name,
+      description: description ?? share.description,
+      expiresAt: expiresAt === undefined ? share.expiresAt : expiresAt,
+    }));
+  }
+}

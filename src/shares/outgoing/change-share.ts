@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../../audit/audit-trail.js';
+import { Clock } from '../../kernel/clock.js';
+import { StateConflict, ValidationFailed } from '../../kernel/federation-error.js';
+import type { Permission } from '../../ocm/permission.js';
+import { Transactions } from '../../persistence/transactions.js';
+import { type ShareMessage, ShareMessages } from '../share-messages.js';
+import { isLive, stateAt } from '../share-state.js';
+import type { OutgoingShareRow } from './outgoing-share.entity.js';
+import { OutgoingShares } from './outgoing-shares.js';
+
+export interface ShareChange {
+  readonly permission?: Permission;
+  readonly name?: string;
+  readonly description?: string;
+  /** ISO 8601; null = no longer expires. */
+  readonly expiresAt?: string | null;
+}
+
+/** The owner changes a share: true here at once, told in order. What is not named, or is so already, is left alone. */
+@Injectable()
+export class ChangeShare {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly shares: OutgoingShares,
+    private readonly messages: ShareMessages,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws NotFound, StateConflict if it has ended, ValidationFailed */
+  execute(id: string, change: ShareChange): Promise<OutgoingShareRow> {
+    const expiresAt = typeof change.expiresAt === 'string' ? new Date(change.expiresAt) : change.expiresAt;
+    if (expiresAt && expiresAt <= this.clock.now()) throw ValidationFailed.of('expiresAt', 'INVALID');
+    return this.transactions.run(async () => {
+      const share = await this.shares.lock(id);
+      if (!isLive(stateAt(share, this.clock.now()))) throw new StateConflict(`it is ${share.state}`);
+      if (change.permission !== undefined && change.permission !== share.permission) {
+        await this.apply(share, { permission: change.permission }, 'SHARE_PERMISSION_CHANGED');
+      }
+      const update = differences(share, { name: change.name, description: change.description, expiresAt });
+      if (Object.keys(update).length > 0) await this.apply(share, update, 'SHARE_UPDATED');
+      return share;
+    });
+  }
+
+  private async apply(share: OutgoingShareRow, values: Partial<OutgoingShareRow>, type: ShareMessage['type']) {
+    const sequence = Number(share.sequence) + 1;
+    await this.shares.update(share, { ...values, sequence: String(sequence) });
+    const { permission, name, description, expiresAt } = values;
+    await this.messages.send({
+      share: share.id,
+      peer: share.relationshipId,
+      message: {
+        type,
+        shareId: share.shareId,
+        providerId: share.resourceId,
+        permission,
+        name,
+        description: description ?? undefined,
+        expiresAt: expiresAt instanceof Date ? expiresAt.toISOString() : expiresAt,
+        sequence,
+      },
+    });
+    const details = { type, ...(permission ? { permission } : {}) };
+    await this.audit.record({ action: 'share.changed', object: share.id, peer: share.relationshipId, details });
+  }
+}
+
+interface Updatable {
+  readonly name?: string;
+  readonly description?: string;
+  readonly expiresAt?: Date | null;
+}
+
+function differences(share: OutgoingShareRow, { name, description, expiresAt }: Updatable): Partial<OutgoingShareRow> {
+  return {
+    ...(name !== undefined && name !== share.name ? { name } : {}),
+    ...(description !== undefined && description !== share.description ? { description } : {}),
+    ...(expiresAt !== undefined && expiresAt?.getTime() !== share.expiresAt?.getTime() ? { expiresAt } : {}),
+  };
+}

@@ -1,0 +1,106 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../../audit/audit-trail.js';
+import { FederatedAddress } from '../../kernel/federated-address.js';
+import type { Secret } from '../../kernel/secret.js';
+import { EventTeller } from '../../notifications/event-teller.js';
+import { DEFAULT_DIALECT, dialectNamed } from '../../ocm/dialects.js';
+import { OfferedProtocol } from '../../ocm/offered-protocol.js';
+import { readReceipt } from '../../ocm/receipt.js';
+import { ShareOffer } from '../../ocm/share-offer.js';
+import {
+  type Attempt,
+  Delivers,
+  type Delivery,
+  DeliveryHandler,
+  type Settlement,
+} from '../../outbox/delivery-handler.js';
+import { attemptCall } from '../../outbox/judge-answer.js';
+import { PeerClient } from '../../transport/peer-client.js';
+import { PeerEndpoints } from '../../trust/peer-endpoints.js';
+import type { OfferMeaning } from './offer-share.js';
+import type { OutgoingShareRow } from './outgoing-share.entity.js';
+import { OutgoingShares } from './outgoing-shares.js';
+
+/** Offers a share to the recipient's cloud, and records what that cloud said. A late answer never moves a state back. */
+@Injectable()
+@Delivers('share-offer')
+export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
+  constructor(
+    private readonly endpoints: PeerEndpoints,
+    private readonly client: PeerClient,
+    private readonly shares: OutgoingShares,
+    private readonly audit: AuditTrail,
+    private readonly events: EventTeller,
+  ) {
+    super();
+  }
+
+  override async attempt({ id, peer, meaning, secret }: Delivery<OfferMeaning>): Promise<Attempt> {
+    const endpoint = await this.endpoints.ofTrusted(peer);
+    if (!endpoint || !secret) return { kind: 'pointless', reason: 'the peer is not trusted' };
+    return attemptCall(this.client, endpoint, {
+      method: 'POST',
+      path: '/shares',
+      headers: { 'idempotency-key': id },
+      body: dialectNamed(DEFAULT_DIALECT).encodeShare(offerOf(meaning, secret)),
+    });
+  }
+
+  override async settled({ meaning }: Delivery<OfferMeaning>, settlement: Settlement): Promise<void> {
+    const share = await this.shares.lock(meaning.share);
+    if (share.state !== 'pending-delivery') return this.keepRemoteId(share, settlement);
+    switch (settlement.kind) {
+      case 'delivered': {
+        const { id, state = 'pending' } = readReceipt(settlement.answer?.body);
+        await this.shares.update(share, { state, remoteId: id ?? null });
+        if (state === 'accepted') await this.tell(share, 'share-accepted');
+        return;
+      }
+      case 'refused':
+        return this.fail(share, settlement.code);
+      case 'expired':
+        return this.fail(share, settlement.reason);
+      case 'pointless':
+        return;
+    }
+  }
+
+  private async keepRemoteId(share: OutgoingShareRow, settlement: Settlement): Promise<void> {
+    if (settlement.kind !== 'delivered' || share.remoteId !== null) return;
+    await this.shares.update(share, { remoteId: readReceipt(settlement.answer?.body).id ?? null });
+  }
+
+  private async fail(share: OutgoingShareRow, reason: string): Promise<void> {
+    await this.shares.update(share, { state: 'failed', reason });
+    await this.audit.record({
+      action: 'share.failed',
+      object: share.id,
+      peer: share.relationshipId,
+      details: { reason },
+    });
+    await this.tell(share, 'share-undeliverable', reason);
+  }
+
+  private tell(
+    share: OutgoingShareRow,
+    type: 'share-accepted' | 'share-undeliverable',
+    reason?: string,
+  ): Promise<void> {
+    const { ownerAccount: account, id, name, shareWith: counterpart } = share;
+    return this.events.tell({ type, account, share: id, name, counterpart, reason });
+  }
+}
+
+function offerOf(meaning: OfferMeaning, token: Secret): ShareOffer {
+  return new ShareOffer({
+    shareId: meaning.shareId,
+    providerId: meaning.resourceId,
+    owner: FederatedAddress.parse(meaning.owner),
+    recipient: { kind: 'address', address: FederatedAddress.parse(meaning.shareWith) },
+    name: meaning.name,
+    description: meaning.description ?? undefined,
+    permission: meaning.permission,
+    expiresAt: meaning.expiresAt === null ? undefined : new Date(meaning.expiresAt),
+    protocols: [OfferedProtocol.pfClassic(token)],
+  });
+}

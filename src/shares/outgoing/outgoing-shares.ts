@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { NotFound, ValidationFailed } from '../../kernel/federation-error.js';
+import type { NotificationMessage } from '../../ocm/notification.js';
+import { recipientText } from '../../ocm/recipient.js';
+import { Transactions } from '../../persistence/transactions.js';
+import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { isLive } from '../share-state.js';
+import { OutgoingShareRow } from './outgoing-share.entity.js';
+
+/** Shares that accounts of ours offer to other clouds. */
+@Injectable()
+export class OutgoingShares {
+  constructor(private readonly transactions: Transactions) {}
+
+  /** @throws NotFound */
+  async get(id: string): Promise<OutgoingShareRow> {
+    const row = await this.transactions.repository(OutgoingShareRow).findOneBy({ id });
+    if (!row) throw new NotFound();
+    return row;
+  }
+
+  /** @throws NotFound */
+  async lock(id: string): Promise<OutgoingShareRow> {
+    const lock = { mode: 'pessimistic_write' } as const;
+    const row = await this.transactions.repository(OutgoingShareRow).findOne({ where: { id }, lock });
+    if (!row) throw new NotFound();
+    return row;
+  }
+
+  /** The share with this peer that a message is about; locked. @throws ValidationFailed `providerId`/`AMBIGUOUS` */
+  async lockNamed(peer: TrustedPeer, message: NotificationMessage): Promise<OutgoingShareRow | undefined> {
+    const rows = await this.named(peer, message).setLock('pessimistic_write').limit(3).getMany();
+    const open = rows.filter((row) => isLive(row.state) || row.state === 'failed');
+    if (message.shareId === undefined && open.length > 1) throw ValidationFailed.of('providerId', 'AMBIGUOUS');
+    return open[0] ?? rows[0];
+  }
+
+  isNamed(peer: TrustedPeer, message: NotificationMessage): Promise<boolean> {
+    return this.named(peer, message).getExists();
+  }
+
+  async update(row: OutgoingShareRow, values: Partial<OutgoingShareRow>): Promise<void> {
+    const changed = { changedAt: new Date(), ...values };
+    await this.transactions.repository(OutgoingShareRow).update({ id: row.id }, changed);
+    Object.assign(row, changed);
+  }
+
+  private named(peer: TrustedPeer, { shareId, providerId, recipient }: NotificationMessage) {
+    const query = this.transactions
+      .repository(OutgoingShareRow)
+      .createQueryBuilder('share')
+      .where('share.relationship_id = :peer', { peer: peer.id })
+      .orderBy('share.created_at', 'DESC');
+    if (shareId !== undefined) query.andWhere('share.share_id = :shareId', { shareId });
+    if (providerId !== undefined) query.andWhere('share.resource_id = :providerId', { providerId });
+    if (recipient) query.andWhere('share.share_with = :to', { to: recipientText(recipient) });
+    return query;
+  }
+}

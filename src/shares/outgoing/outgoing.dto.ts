@@ -1,0 +1,171 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsISO8601, IsOptional, IsString } from 'class-validator';
+import { PERMISSIONS, type Permission } from '../../ocm/permission.js';
+import { IsOneLine, IsText, MaxBytes } from '../../ocm/validation/text-rules.js';
+import { OUTGOING_STATES, type OutgoingState } from './outgoing-share.entity.js';
+
+export class OfferShareDto {
+  /**
+   * The sharing account: its id or its username.
+   * @example "alice@cloud1.localhost"
+   */
+  @IsString()
+  @MaxBytes(320)
+  owner: string;
+
+  /**
+   * The recipient, an account of another cloud that we trust.
+   * @example "bob@cloud2.localhost"
+   */
+  @IsString()
+  @MaxBytes(320)
+  shareWith: string;
+
+  /**
+   * Name of the folder, as the recipient sees it.
+   * @example "Field notes"
+   */
+  @IsOneLine()
+  @MaxBytes(255)
+  name: string;
+
+  /** @example "Season 2026, please comment" */
+  @IsOptional()
+  @IsText()
+  @MaxBytes(2048)
+  description?: string;
+
+  /**
+   * What the file platform calls it.
+   * @example "field-notes"
+   */
+  @IsOneLine()
+  @MaxBytes(255)
+  resourceId: string;
+
+  /** @example "read" */
+  @ApiProperty({ enum: PERMISSIONS })
+  @IsIn(PERMISSIONS)
+  permission: Permission;
+
+  /**
+   * When it ends by itself, ISO 8601.
+   * @example "2099-12-31T23:59:59Z"
+   */
+  @IsOptional()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @MaxBytes(40)
+  expiresAt?: string;
+}
+
+export class ChangeShareDto {
+  /** @example "read_write" */
+  @ApiProperty({ enum: PERMISSIONS, required: false })
+  @IsOptional()
+  @IsIn(PERMISSIONS)
+  permission?: Permission;
+
+  /** @example "Field notes 2026" */
+  @IsOptional()
+  @IsOneLine()
+  @MaxBytes(255)
+  name?: string;
+
+  /** @example "please comment" */
+  @IsOptional()
+  @IsText()
+  @MaxBytes(2048)
+  description?: string;
+
+  /**
+   * ISO 8601; null = never.
+   * @example null
+   */
+  @ApiProperty({ type: String, nullable: true, required: false })
+  @IsOptional()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @MaxBytes(40)
+  expiresAt?: string | null;
+}
+
+/** How the telling of the offer stands. */
+export class ShareDeliveryDto {
+  @ApiProperty({ enum: ['waiting', 'delivered', 'refused', 'expired', 'cancelled'] })
+  state: string;
+  /** @example 1 */
+  attempts: number;
+  /**
+   * When it is tried next; null unless it waits.
+   * @example null
+   */
+  nextAttempt: string | null;
+  /**
+   * Why the last attempt did not get through.
+   * @example null
+   */
+  reason: string | null;
+}
+
+/** A share that an account of ours offers to another cloud. */
+export class OutgoingShareDto {
+  /** @example "kJ2mX1s0vQw9ZbT4yL7cR3nD" */
+  id: string;
+  /**
+   * What the share is called between the two clouds.
+   * @example "8sDk20fKq1mZx7Lw3TgYbN5c"
+   */
+  shareId: string;
+  /** @example "alice@cloud1.localhost" */
+  owner: string;
+  /** @example "bob@cloud2.localhost" */
+  shareWith: string;
+  /** @example "Field notes" */
+  name: string;
+  /** @example null */
+  description: string | null;
+  /** @example "field-notes" */
+  resourceId: string;
+  @ApiProperty({ enum: PERMISSIONS })
+  permission: Permission;
+  /** @example null */
+  expiresAt: string | null;
+  @ApiProperty({ enum: OUTGOING_STATES })
+  state: OutgoingState;
+  /**
+   * Why it failed or ended.
+   * @example null
+   */
+  reason: string | null;
+  delivery: ShareDeliveryDto | null;
+  /** @example "2026-11-23T12:00:00.000Z" */
+  createdAt: string;
+  /** @example "2026-11-23T12:00:00.000Z" */
+  changedAt: string;
+}
+
+export class OutgoingShareListDto {
+  items: OutgoingShareDto[];
+  /**
+   * Cursor of the next page; null at the end.
+   * @example null
+   */
+  next: string | null;
+}
+
+/** RFC 7662. */
+export class IntrospectionDto {
+  /** @example true */
+  active: boolean;
+  /**
+   * Who holds the token.
+   * @example "bob@cloud2.localhost"
+   */
+  sub?: string;
+  /** @example "read_write" */
+  scope?: string;
+  share_id?: string;
+  /** @example "field-notes" */
+  resource_id?: string;
+  /** Epoch seconds; missing if the share does not expire. */
+  exp?: number;
+}

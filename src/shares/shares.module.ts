@@ -1,0 +1,56 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { NotificationsModule } from '../notifications/notifications.module.js';
+import { CONNECTION } from '../persistence/connection.js';
+import { DeliverShareMessage } from './deliver-share-message.js';
+import { EndShares } from './end-shares.js';
+import { ForgetAccount } from './forget-account.js';
+import { AnswerOffer } from './incoming/answer-offer.js';
+import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
+import { DescribeIncoming } from './incoming/describe-incoming.js';
+import { GiveAccess } from './incoming/give-access.js';
+import { IncomingShareRow, ShareTombstoneRow } from './incoming/incoming-share.entity.js';
+import { IncomingSharesController } from './incoming/incoming-shares.controller.js';
+import { IncomingShares } from './incoming/incoming-shares.js';
+import { OcmSharesController } from './incoming/ocm-shares.controller.js';
+import { PeerShares } from './incoming/peer-shares.js';
+import { ProviderMessages, SharePermissionChanged, ShareUnshared, ShareUpdated } from './incoming/provider-messages.js';
+import { ReceiveShare } from './incoming/receive-share.js';
+import { Tombstones } from './incoming/tombstones.js';
+import { ChangeShare } from './outgoing/change-share.js';
+import { ConsumerMessages, ShareAccepted, ShareDeclined, ShareRemoved } from './outgoing/consumer-messages.js';
+import { DeliverOffer } from './outgoing/deliver-offer.js';
+import { DescribeOutgoing } from './outgoing/describe-outgoing.js';
+import { IntrospectToken } from './outgoing/introspect-token.js';
+import { IntrospectionController } from './outgoing/introspection.controller.js';
+import { OfferShare } from './outgoing/offer-share.js';
+import { OutgoingShareRow } from './outgoing/outgoing-share.entity.js';
+import { OutgoingSharesController } from './outgoing/outgoing-shares.controller.js';
+import { OutgoingShares } from './outgoing/outgoing-shares.js';
+import { WithdrawShare } from './outgoing/withdraw-share.js';
+import { ShareMessages } from './share-messages.js';
+
+const ENTITIES = [OutgoingShareRow, IncomingShareRow, ShareTombstoneRow];
+const INCOMING = [IncomingShares, ReceiveShare, ConfirmAcceptance, DescribeIncoming, PeerShares, Tombstones];
+const OUTGOING = [OutgoingShares, DescribeOutgoing, ConsumerMessages];
+const HANDLERS = [ShareAccepted, ShareDeclined, ShareRemoved, ShareUnshared, SharePermissionChanged, ShareUpdated];
+const DELIVERIES = [DeliverOffer, DeliverShareMessage];
+/** What a host calls in process; the controllers of the host API call the same. */
+const ACTS = [OfferShare, ChangeShare, WithdrawShare, IntrospectToken, AnswerOffer, GiveAccess, ForgetAccount];
+
+@Module({
+  imports: [NotificationsModule, TypeOrmModule.forFeature(ENTITIES, CONNECTION)],
+  controllers: [OcmSharesController, OutgoingSharesController, IncomingSharesController, IntrospectionController],
+  providers: [
+    ...INCOMING,
+    ...OUTGOING,
+    ...HANDLERS,
+    ...DELIVERIES,
+    ...ACTS,
+    ShareMessages,
+    ProviderMessages,
+    EndShares,
+  ],
+  exports: ACTS,
+})
+export class SharesModule {}
