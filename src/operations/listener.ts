@@ -1,0 +1,81 @@
+import { constants } from 'node:crypto';
+import http from 'node:http';
+import https from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+import type { KeyAndCertificate } from '../host/federation-options.js';
+import type { Edge } from './edge.js';
+import { LIMITS } from './limits.js';
+
+/** Forward secrecy and authenticated encryption only. The names of TLS 1.3 come first; they have nothing weaker. */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+].join(':');
+
+const HTTP_OPTIONS: http.ServerOptions = {
+  headersTimeout: LIMITS.headersTimeout,
+  requestTimeout: LIMITS.requestTimeout,
+  keepAliveTimeout: LIMITS.keepAliveTimeout,
+  connectionsCheckingInterval: LIMITS.connectionsCheckingInterval,
+  maxHeaderSize: LIMITS.maxHeaderSize,
+  insecureHTTPParser: false,
+  // A missing Host is refused by the edge, in the shape of every other error.
+  requireHostHeader: false,
+};
+
+export interface ListenerTls extends KeyAndCertificate {
+  /** Ask every client for a certificate. Whoever has none, or an unknown one, is let in: the guards decide. */
+  readonly askForClientCertificates: boolean;
+  /** PEM of the one authority that the request for a certificate names. Nobody holds a certificate of it, so browsers stay silent. */
+  readonly namedAuthority?: string;
+}
+
+/**
+ * What a TLS listener shows and accepts. Sessions are never resumed: a resumed one would vouch for a client certificate
+ * that nobody proved to hold, even after it expired. Without tickets, and with no store of ours behind
+ * `resumeSession`, neither kind of resumption exists.
+ */
+export function secureContextOptions(tls: ListenerTls): SecureContextOptions {
+  return {
+    cert: tls.certificate,
+    key: tls.privateKey.reveal(),
+    ca: tls.namedAuthority,
+    ciphers: CIPHERS,
+    minVersion: 'TLSv1.2',
+    honorCipherOrder: true,
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  };
+}
+
+export type Listener = http.Server | https.Server;
+
+/** A server for one address; plain HTTP without `tls` (behind a proxy that ends it). */
+export function createListener(edge: Edge, tls?: ListenerTls): Listener {
+  const server = tls
+    ? https.createServer(httpsOptions(tls), edge.receive)
+    : http.createServer(HTTP_OPTIONS, edge.receive);
+  // All lines are counted by the edge; by itself Node drops those above its limit without a word.
+  server.maxHeadersCount = 0;
+  server.on('checkExpectation', edge.receive);
+  server.on('connect', edge.tunnel);
+  server.on('clientError', edge.malformed);
+  return server;
+}
+
+function httpsOptions(tls: ListenerTls): https.ServerOptions {
+  return {
+    ...HTTP_OPTIONS,
+    ...secureContextOptions(tls),
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: LIMITS.handshakeTimeout,
+    requestCert: tls.askForClientCertificates,
+    rejectUnauthorized: false,
+  };
+}

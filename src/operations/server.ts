@@ -1,0 +1,130 @@
+import { X509Certificate } from 'node:crypto';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FederationOptions, KeyAndCertificate } from '../host/federation-options.js';
+import { OwnCloud } from '../host/own-cloud.js';
+import { OcmErrorFilter } from '../ocm/http/ocm-error.filter.js';
+import { spkiPin } from '../transport/certificates.js';
+import { OwnIdentity } from '../trust/own-identity.js';
+import { ApiDocuments } from './api-documents.js';
+import { createFederationAdapter, type FederationAdapter } from './federation-adapter.js';
+import { once } from './graceful-stop.js';
+import { type LogLevel, PinoLogger } from './logging.js';
+
+/** How often the listener for peers looks whether our federation certificate was rotated, in milliseconds. */
+const ROTATION_CHECK = 30_000;
+
+export interface FederationServerOptions {
+  readonly federation: FederationOptions;
+  /** Where to listen. `federationPort` counts only if `federationOrigin` differs from `publicOrigin`. 0 = any free port. */
+  readonly listen: { readonly host: string; readonly port: number; readonly federationPort?: number };
+  /** The web certificate. */
+  readonly web: KeyAndCertificate;
+  readonly logLevel?: LogLevel;
+  /** Default: JSON lines on standard output. */
+  readonly logger?: PinoLogger;
+}
+
+/** What a running server says of itself. */
+export interface ServerDescription {
+  readonly origin: string;
+  readonly endpoint: string;
+  /** Pin of the certificate that we show to peers. */
+  readonly federationFingerprint: string;
+  readonly webFingerprint: string;
+  /** Swagger UI; undefined where it is switched off. */
+  readonly docs?: string;
+  /** Where it listens in fact. */
+  readonly ports: { readonly public: number; readonly federation?: number };
+}
+
+export interface RunningFederation {
+  readonly app: NestFastifyApplication;
+  readonly logger: PinoLogger;
+  /**
+   * Readiness turns 503, nothing new is accepted, what is in flight ends (30 s at most), then workers and database.
+   * Asking twice is asking once.
+   */
+  stop(): Promise<void>;
+  describe(): ServerDescription;
+}
+
+/** Makes an application answer as ours does: documents, and the one shape of errors for what no controller answers. */
+export function prepareFederationApp(app: NestFastifyApplication): void {
+  app.useGlobalFilters(new OcmErrorFilter());
+  app.get(ApiDocuments, { strict: false }).describe(app);
+}
+
+/** Starts a server of its own around the module. Resolves once it listens. @throws OptionRefused, or why it cannot listen. */
+export async function startFederationServer(
+  module: Type | DynamicModule,
+  options: FederationServerOptions,
+): Promise<RunningFederation> {
+  const cloud = new OwnCloud(options.federation);
+  const logger = options.logger ?? new PinoLogger(options.logLevel);
+  const adapter = createFederationAdapter({
+    origins: [cloud.origin.toString(), cloud.endpoint.toString()],
+    tls: options.web,
+    askForClientCertificates: !cloud.hasFederationListener,
+    log: (line) => logger.request(line),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  prepareFederationApp(app);
+  const stop = once(() => app.close());
+  try {
+    await app.init();
+    const federationPort = cloud.hasFederationListener ? await listenForPeers(app, adapter, options) : undefined;
+    await app.listen({ host: options.listen.host, port: options.listen.port });
+    const ports = { public: portOf(adapter.getHttpServer()), federation: federationPort };
+    return { app, logger, stop, describe: () => describe(app, cloud, options.web, ports) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Peers' calls arrive on a listener of their own, which shows the federation certificate, the rotated one soon after. */
+async function listenForPeers(
+  app: NestFastifyApplication,
+  adapter: FederationAdapter,
+  options: FederationServerOptions,
+) {
+  const identity = app.get(OwnIdentity, { strict: false });
+  const { host, port, federationPort } = options.listen;
+  let shown = identity.current();
+  const listener = await adapter.listenForPeers(shown, { host, port: federationPort ?? port + 1 });
+  const rotation = setInterval(() => {
+    const current = identity.current();
+    if (current.pin === shown.pin) return;
+    shown = current;
+    void adapter.show(listener, current);
+  }, ROTATION_CHECK).unref();
+  listener.once('close', () => clearInterval(rotation));
+  return portOf(listener);
+}
+
+function describe(
+  app: NestFastifyApplication,
+  cloud: OwnCloud,
+  web: KeyAndCertificate,
+  ports: ServerDescription['ports'],
+): ServerDescription {
+  return {
+    origin: cloud.origin.toString(),
+    endpoint: cloud.endpoint.toString(),
+    federationFingerprint: app.get(OwnIdentity, { strict: false }).current().pin,
+    webFingerprint: spkiPin(new X509Certificate(web.certificate)),
+    docs: cloud.options.docs === false ? undefined : `${cloud.origin}/docs`,
+    ports,
+  };
+}
+
+function portOf(server: { address(): unknown }): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null && 'port' in address ? Number(address.port) : 0;
+}
