@@ -1,0 +1,239 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeSelfSignedCertificate } from '../../src/index.js';
+import { domainsOf, federationOptions, readEnvironment } from '../../src/standalone/environment.js';
+import { SettingsRefused } from '../../src/standalone/setting.js';
+import { NOT_IN_THIS_RELEASE } from '../../src/standalone/settings.js';
+
+type Variables = Record<string, string>;
+
+let folder: string;
+const file = (name: string, text = '') => {
+  writeFileSync(path.join(folder, name), text);
+  return path.join(folder, name);
+};
+
+const problemsOf = (variables: Variables): readonly string[] => {
+  try {
+    readEnvironment(variables);
+    return [];
+  } catch (error) {
+    if (error instanceof SettingsRefused) return error.problems;
+    throw error;
+  }
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'entente-environment-'));
+  for (const host of ['cloud1.localhost', 'cloud2.localhost']) {
+    const { certificate, privateKey } = await makeSelfSignedCertificate(host);
+    file(`${host}.crt`, certificate);
+    file(`${host}.key`, privateKey);
+  }
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('the environment', () => {
+  it('needs nothing to be set', () => {
+    const environment = readEnvironment({});
+
+    expect(environment.origin.toString()).toBe('https://cloud1.localhost:8441');
+    expect(environment.listen).toEqual({ host: '0.0.0.0', port: 8441, federationPort: undefined });
+    expect(environment.dataDir).toBe(path.resolve('data'));
+    expect(domainsOf(environment)).toEqual(['cloud1.localhost']);
+    expect(federationOptions(environment)).toMatchObject({
+      publicOrigin: 'https://cloud1.localhost:8441',
+      switches: { federation: true, sharing: true, login: true },
+      acceptInvitations: 'ask',
+      requireFingerprint: false,
+      docs: true,
+    });
+  });
+
+  it('takes an empty text for a setting that is not set', () => {
+    expect(problemsOf({ PUBLIC_ORIGIN: '', DATABASE_URL: ' ', SMTP_URL: '' })).toEqual([]);
+  });
+
+  it.each<[string, string, string]>([
+    ['PUBLIC_ORIGIN', 'http://cloud1.de', 'must be https://, a DNS name'],
+    ['PUBLIC_ORIGIN', 'https://cloud1.de/path', 'must be https://, a DNS name'],
+    ['PUBLIC_ORIGIN', 'https://192.0.2.1', 'must be https://, a DNS name'],
+    ['FEDERATION_ORIGIN', 'cloud1.localhost', 'must be https://, a DNS name'],
+    ['FEDERATION_ORIGIN', 'https://cloud2.localhost:8449', 'must have the host of PUBLIC_ORIGIN, cloud1.localhost'],
+    ['DISPLAY_NAME', 'two\nlines', 'must be one line of at most 255 bytes'],
+    ['DOMAINS', 'cloud1.de,,cloud2.de', 'must be a comma list of different DNS names'],
+    ['DOMAINS', 'cloud1.de,CLOUD1.de', 'must be a comma list of different DNS names'],
+    ['LISTEN_HOST', 'not a host', 'must be an IP address or a host name'],
+    ['LISTEN_PORT', '0', 'must be a port from 1 to 65535'],
+    ['LISTEN_PORT', '8441x', 'must be a port from 1 to 65535'],
+    ['FEDERATION_LISTEN_PORT', '65536', 'must be a port from 1 to 65535'],
+    ['DATABASE_URL', 'mysql://localhost/x', 'must be postgres://user:password@host:port/database'],
+    ['DATABASE_URL', 'postgres://localhost', 'must be postgres://user:password@host:port/database'],
+    ['MIGRATION_DATABASE_URL', 'nonsense', 'must be postgres://user:password@host:port/database'],
+    ['TLS_MODE', 'proxy', 'is not in this release: only direct is'],
+    ['TLS_MODE', 'off', 'must be direct'],
+    ['PEER_NETWORK_ALLOW', '127.0.0.1', 'must be a comma list of networks'],
+    ['PEER_NETWORK_ALLOW', '127.0.0.0/8,10.0.0.0/33', 'must be a comma list of networks'],
+    ['PEER_NETWORK_ALLOW', '::1/129', 'must be a comma list of networks'],
+    ['FEDERATION_ENABLED', 'yes', 'must be true or false'],
+    ['SHARING_ENABLED', '1', 'must be true or false'],
+    ['LOGIN_ENABLED', 'TRUE', 'must be true or false'],
+    ['DOCS_ENABLED', 'on', 'must be true or false'],
+    ['REQUIRE_FINGERPRINT', 'no', 'must be true or false'],
+    ['ACCEPT_INVITATIONS', 'always', 'must be ask or auto'],
+    ['LOG_LEVEL', 'loud', 'must be one of fatal, error, warn, info, debug, trace, silent'],
+    ['SEAL_KEY_FILE', '/nowhere/seal.key', 'cannot be read (ENOENT)'],
+    ['PEER_CA_FILE', '/nowhere/ca.crt', 'cannot be read (ENOENT)'],
+    ['ADMIN_TOKEN_FILE', '/nowhere/token', 'cannot be read (ENOENT)'],
+  ])('refuses %s=%s', (name, value, expected) => {
+    const [problem] = problemsOf({ [name]: value });
+
+    expect(problem).toMatch(new RegExp(`^${name} is `));
+    expect(problem).toContain(JSON.stringify(value));
+    expect(problem).toContain(expected);
+  });
+
+  it('tells everything that is wrong at once', () => {
+    const problems = problemsOf({ PUBLIC_ORIGIN: 'x', LISTEN_PORT: 'x', LOG_LEVEL: 'x', SMTP_URL: 'x' });
+
+    expect(problems.map((problem) => problem.split(' ')[0]).sort()).toEqual([
+      'LISTEN_PORT',
+      'LOG_LEVEL',
+      'PUBLIC_ORIGIN',
+      'SMTP_URL',
+    ]);
+  });
+
+  it.each<[string, Variables]>([
+    ['a short token', { ADMIN_TOKEN: 'hunter2' }],
+    ['a token with odd characters', { ADMIN_TOKEN: `hunter2 ${'x'.repeat(40)}` }],
+    ['a password in a database address', { DATABASE_URL: 'postgres://user:hunter2@/' }],
+    ['a password in an address that is not well formed', { DATABASE_URL: 'postgres://user:hunt/er2@x:y@z:w/db' }],
+    ['a password in the query', { DATABASE_URL: 'postgres://db.example?password=hunter2&x=1' }],
+    ['settings of a later release', { SMTP_URL: 'smtp://user:hunter2@mail.example' }],
+  ])('never shows %s', (_, variables) => {
+    const problems = problemsOf(variables);
+
+    expect(problems[0]).toContain(Object.keys(variables)[0]);
+    expect(problems.join()).not.toMatch(/hunt|er2/);
+  });
+
+  it.each(NOT_IN_THIS_RELEASE)('refuses %s rather than passing over it', (name) => {
+    expect(problemsOf({ [name]: 'something' })).toEqual([`${name} is set, but not in this release: remove it`]);
+  });
+
+  it.each<[string, Variables, string]>([
+    [
+      'TLS_CERT_FILE without its key',
+      { TLS_CERT_FILE: 'cloud1.localhost.crt' },
+      'TLS_CERT_FILE is set: it needs TLS_KEY_FILE',
+    ],
+    [
+      'TLS_KEY_FILE without its certificate',
+      { TLS_KEY_FILE: 'cloud1.localhost.key' },
+      'TLS_KEY_FILE is set: it needs TLS_CERT_FILE',
+    ],
+    [
+      'FEDERATION_CERT_FILE without its key',
+      { FEDERATION_CERT_FILE: 'cloud1.localhost.crt' },
+      'FEDERATION_CERT_FILE is set: it needs FEDERATION_KEY_FILE',
+    ],
+    [
+      'a key of another certificate',
+      { TLS_CERT_FILE: 'cloud1.localhost.crt', TLS_KEY_FILE: 'cloud2.localhost.key' },
+      'TLS_KEY_FILE does not hold the key of the certificate in TLS_CERT_FILE',
+    ],
+    [
+      'a certificate of another host',
+      { FEDERATION_CERT_FILE: 'cloud2.localhost.crt', FEDERATION_KEY_FILE: 'cloud2.localhost.key' },
+      'it must name cloud1.localhost; it names DNS:cloud2.localhost',
+    ],
+    [
+      'a key where a certificate should be',
+      { TLS_CERT_FILE: 'cloud1.localhost.key', TLS_KEY_FILE: 'cloud1.localhost.key' },
+      'it must hold a certificate as PEM',
+    ],
+    [
+      'a certificate where a key should be',
+      { TLS_CERT_FILE: 'cloud1.localhost.crt', TLS_KEY_FILE: 'cloud1.localhost.crt' },
+      'it must hold a private key as PEM, without a passphrase',
+    ],
+    ['roots that are none', { PEER_CA_FILE: 'cloud1.localhost.key' }, 'it must hold a certificate as PEM'],
+    ['a seal key that is none', { SEAL_KEY_FILE: 'cloud1.localhost.key' }, 'it must hold 32 bytes as base64 text'],
+  ])('refuses %s', (_, names, expected) => {
+    const variables = Object.fromEntries(Object.entries(names).map(([name, base]) => [name, path.join(folder, base)]));
+
+    expect(problemsOf(variables)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it.each<[string, Variables, string]>([
+    [
+      'DATABASE_URL without a seal key',
+      { DATABASE_URL: 'postgres://db/entente' },
+      'SEAL_KEY_FILE must be given with DATABASE_URL',
+    ],
+    [
+      'a schema owner without a database',
+      { MIGRATION_DATABASE_URL: 'postgres://db/entente' },
+      'it needs DATABASE_URL beside it',
+    ],
+    [
+      'a port of a listener that is not there',
+      { FEDERATION_LISTEN_PORT: '8449' },
+      'only if FEDERATION_ORIGIN has another port',
+    ],
+    [
+      'one port for both listeners',
+      { FEDERATION_ORIGIN: 'https://cloud1.localhost:8449', LISTEN_PORT: '8449' },
+      'FEDERATION_LISTEN_PORT must differ from LISTEN_PORT',
+    ],
+  ])('refuses %s', (_, variables, expected) => {
+    expect(problemsOf(variables)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('refuses a short token in a file, without showing it', () => {
+    const short = file('short-token', 'hunter2\n');
+
+    expect(problemsOf({ ADMIN_TOKEN_FILE: short })).toEqual([
+      `ADMIN_TOKEN_FILE is "${short}": it must hold a token of at least 32 characters: letters, digits and -._~+/`,
+    ]);
+  });
+
+  it('refuses a token that is given twice', () => {
+    const token = 'x'.repeat(32);
+
+    expect(problemsOf({ ADMIN_TOKEN: token, ADMIN_TOKEN_FILE: file('token', token) })).toEqual([
+      'ADMIN_TOKEN and ADMIN_TOKEN_FILE are both set: keep one',
+    ]);
+  });
+
+  it('hands on what is well said', () => {
+    const environment = readEnvironment({
+      PUBLIC_ORIGIN: 'https://Cloud1.localhost',
+      FEDERATION_ORIGIN: 'https://cloud1.localhost:8449',
+      DOMAINS: 'cloud1.localhost, Example.org',
+      LISTEN_HOST: '::1',
+      LISTEN_PORT: '9441',
+      DATABASE_URL: 'postgres://postgres@/entente?host=%2Frun%2Fpostgresql',
+      SEAL_KEY_FILE: file('seal.key', `${Buffer.alloc(32, 7).toString('base64')}\n`),
+      TLS_CERT_FILE: path.join(folder, 'cloud1.localhost.crt'),
+      TLS_KEY_FILE: path.join(folder, 'cloud1.localhost.key'),
+      PEER_CA_FILE: path.join(folder, 'cloud2.localhost.crt'),
+      PEER_NETWORK_ALLOW: '127.0.0.0/8, ::1/128',
+      ADMIN_TOKEN_FILE: file('good-token', `${'t'.repeat(40)}\n`),
+    });
+
+    expect(environment.listen).toEqual({ host: '::1', port: 9441, federationPort: 8449 });
+    expect(domainsOf(environment)).toEqual(['cloud1.localhost', 'example.org']);
+    expect(environment.sealKey).toEqual(Buffer.alloc(32, 7));
+    expect(environment.adminToken?.reveal()).toBe('t'.repeat(40));
+    expect(environment.web?.privateKey.reveal()).toContain('BEGIN PRIVATE KEY');
+    expect(federationOptions(environment).outbound).toEqual({
+      extraRoots: [expect.stringContaining('BEGIN CERTIFICATE')],
+      allowNetworks: ['127.0.0.0/8', '::1/128'],
+    });
+  });
+});
