@@ -1,0 +1,41 @@
+// The library's face: hosts import nothing else.
+export { ForHost, ForOperator } from './access/audience.js';
+export { AuditTrail } from './audit/audit-trail.js';
+export { FederationModule, type FederationPorts } from './federation.module.js';
+export { type Account, AccountDirectory } from './host/account-directory.js';
+export { type FederationEvent, FederationEvents } from './host/federation-events.js';
+export type {
+  DatabaseOptions,
+  FederationOptions,
+  KeyAndCertificate,
+  OutboundOptions,
+} from './host/federation-options.js';
+export { OptionRefused } from './host/own-cloud.js';
+export { ResourceProvider } from './host/resource-provider.js';
+export { type ForeignIdentity, SessionIssuer } from './host/session-issuer.js';
+export { FederatedAddress } from './kernel/federated-address.js';
+export { FederationError, NotFound, StateConflict, ValidationFailed } from './kernel/federation-error.js';
+export { randomId } from './kernel/ids.js';
+export { Origin } from './kernel/origin.js';
+export { SealKey, Secret } from './kernel/secret.js';
+export { JsonBody } from './ocm/http/json-body.pipe.js';
+export { IsOneLine, MaxBytes } from './ocm/validation/text-rules.js';
+export { createFederationAdapter } from './operations/federation-adapter.js';
+export { stopWithProcess } from './operations/graceful-stop.js';
+export { LOG_LEVELS, type LogLevel } from './operations/logging.js';
+export {
+  type FederationServerOptions,
+  prepareFederationApp,
+  type RunningFederation,
+  startFederationServer,
+} from './operations/server.js';
+export { parseCursor, parseLimit, readPage } from './persistence/keyset.js';
+export { Transactions } from './persistence/transactions.js';
+export { ForgetAccount } from './shares/forget-account.js';
+export { AnswerOffer } from './shares/incoming/answer-offer.js';
+export { GiveAccess } from './shares/incoming/give-access.js';
+export { ChangeShare } from './shares/outgoing/change-share.js';
+export { IntrospectToken } from './shares/outgoing/introspect-token.js';
+export { OfferShare } from './shares/outgoing/offer-share.js';
+export { WithdrawShare } from './shares/outgoing/withdraw-share.js';
+export { CertificateAuthority, makeSelfSignedCertificate } from './transport/certificates.js';
