@@ -10,7 +10,7 @@ const SEAL_LOCK = '7308613709869932908';
 const BATCH = 1_000;
 /** Milliseconds: without news, after a commit on this node (so that commits gather), and at most after errors. */
 const IDLE = 500;
-const GATHER = 50;
+const GATHER = 200;
 const LONGEST_BACKOFF = 30_000;
 
 interface PendingRow {

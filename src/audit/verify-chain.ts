@@ -80,12 +80,22 @@ const QUEUE = `
 /** Walks the chain from its start and recomputes every hash; reads in pages, blocks nobody. */
 @Injectable()
 export class VerifyChain {
+  private running: Promise<ChainVerdict> | undefined;
+
   constructor(
     private readonly transactions: Transactions,
     private readonly proof: HeadProof,
   ) {}
 
-  async execute(): Promise<ChainVerdict> {
+  /** One walk at a time: whoever asks meanwhile gets the verdict of the walk that is under way. */
+  execute(): Promise<ChainVerdict> {
+    this.running ??= this.verify().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async verify(): Promise<ChainVerdict> {
     // Read first: every link up to it is visible to the walk, and those sealed meanwhile do no harm.
     const sealed = await this.sealedHead();
     const end = await this.walk(sealed);

@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { Module, type Type } from '@nestjs/common';
+import pg from 'pg';
+import { FederationModule, type FederationOptions, Secret } from '../../src/index.js';
+import { PinoLogger } from '../../src/operations/logging.js';
+import { type RunningFederation, startFederationServer } from '../../src/operations/server.js';
+import { STANDALONE_MIGRATIONS } from '../../src/standalone/migrations.js';
+import { AccountsModule, STANDALONE_ENTITIES, StandaloneModule } from '../../src/standalone/standalone.module.js';
+import { StandaloneOptions } from '../../src/standalone/standalone-options.js';
+import { CertificateAuthority } from '../../src/transport/certificates.js';
+import { freshDatabase } from './database.js';
+import { type CallOptions, type CallResult, call } from './hostile-peer.js';
+
+export const ADMIN_TOKEN = 'the-bootstrap-token-of-a-cloud-under-test';
+
+export interface CloudSetup {
+  /** `cloud1` → `https://cloud1.localhost:<free port>` */
+  readonly name: string;
+  readonly authority: CertificateAuthority;
+  readonly options?: Partial<FederationOptions>;
+  /** The federation's calls arrive on a listener of their own. */
+  readonly ownListener?: boolean;
+  readonly onLog?: (line: string) => void;
+}
+
+/** Two ports that were free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}
+
+/** A whole cloud in this process: its own database, certificates, listener, and the adapters of the standalone server. */
+export class TestCloud {
+  private constructor(
+    readonly origin: string,
+    readonly host: string,
+    readonly databaseUrl: string,
+    private readonly setup: CloudSetup,
+    private readonly options: FederationOptions,
+    private readonly folder: string,
+    private readonly ports: { readonly port: number; readonly federationPort: number },
+    private readonly drop: () => Promise<void>,
+  ) {}
+
+  private running: RunningFederation | undefined;
+
+  static async start(setup: CloudSetup): Promise<TestCloud> {
+    const host = `${setup.name}.localhost`;
+    const ports = { port: await freePort(), federationPort: await freePort() };
+    const origin = `https://${host}:${ports.port}`;
+    const { url, drop } = await freshDatabase();
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'entente-cloud-'));
+    const options: FederationOptions = {
+      publicOrigin: origin,
+      federationOrigin: setup.ownListener ? `https://${host}:${ports.federationPort}` : undefined,
+      sealKey: randomBytes(32),
+      adminToken: new Secret(ADMIN_TOKEN),
+      outbound: { allowNetworks: ['127.0.0.0/8', '::1/128'], extraRoots: [setup.authority.certificate] },
+      ...setup.options,
+      database: { url, entities: STANDALONE_ENTITIES, migrations: STANDALONE_MIGRATIONS },
+    };
+    const cloud = new TestCloud(origin, host, url, setup, options, folder, ports, drop);
+    await cloud.up();
+    return cloud;
+  }
+
+  /** Where peers' calls arrive. */
+  get endpoint(): string {
+    return this.options.federationOrigin ?? this.origin;
+  }
+
+  get fingerprint(): string {
+    return this.server().describe().federationFingerprint;
+  }
+
+  /** Starts the process again after `down`, on the same database. */
+  async up(): Promise<void> {
+    const web = await this.setup.authority.issue(this.host);
+    const standalone = new StandaloneOptions(this.options.domains ?? [this.host], this.folder);
+    const federation = FederationModule.forRoot({ ...this.options, ports: StandaloneModule.ports(standalone) });
+    @Module({ imports: [federation, AccountsModule.above(federation, standalone)] })
+    class Server {}
+    const { onLog } = this.setup;
+    this.running = await startFederationServer(Server, {
+      federation: this.options,
+      listen: { host: '127.0.0.1', ...this.ports },
+      web: { certificate: web.certificate, privateKey: new Secret(web.privateKey) },
+      logger: new PinoLogger(onLog ? 'debug' : 'fatal', { write: onLog ?? (() => undefined) }),
+    });
+  }
+
+  /** Stops the server; database and ports stay reserved for `up`. */
+  async down(): Promise<void> {
+    await this.running?.stop();
+    this.running = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.down();
+    await this.drop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A provider of the running application, for what has no route. */
+  get<T>(type: Type<T> | (abstract new (...args: never[]) => T)): T {
+    return this.server().app.get<T>(type as Type<T>, { strict: false });
+  }
+
+  /** A call to the operator or host API under the bootstrap token. */
+  api(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<CallResult> {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, ...options.headers };
+    return call(this.origin, { ...options, method, path, body, headers, ca: this.setup.authority.certificate });
+  }
+
+  /** The JSON of a call that has to succeed. */
+  async json<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.api(method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer.json as T;
+  }
+
+  /** The rows of a query, as the database has them. */
+  async rows<Row = Record<string, unknown>>(sql: string, ...values: unknown[]): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.databaseUrl });
+    await client.connect();
+    try {
+      return (await client.query(sql, values)).rows as Row[];
+    } finally {
+      await client.end();
+    }
+  }
+
+  async createAccount(name: string): Promise<string> {
+    const username = `${name}@${this.host}`;
+    await this.json('POST', '/api/v1/accounts', { username, displayName: name });
+    return username;
+  }
+
+  /** A folder that the account can share. */
+  makeResource(username: string, resourceId: string): void {
+    const folder = path.join(this.folder, username, resourceId);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, 'notes.txt'), 'field notes');
+  }
+
+  /** Makes deliveries that wait for another attempt due at once. */
+  async retryNow(): Promise<void> {
+    await this.rows(`update federation.delivery set due_at = now() where state = 'waiting'`);
+  }
+
+  private server(): RunningFederation {
+    if (!this.running) throw new Error(`${this.origin} is down`);
+    return this.running;
+  }
+}
+
+interface Service {
+  readonly id: string;
+  readonly origin: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly fingerprint: string | null;
+}
+
+/** What a cloud's operator sees of another cloud, the latest first. */
+export async function serviceOf(cloud: TestCloud, origin: string): Promise<Service | undefined> {
+  const { items } = await cloud.json<{ items: Service[] }>('GET', '/admin/services');
+  return items.find((service) => service.origin === origin);
+}
+
+/** Waits until the probe gives something; fails with the last thing it saw. */
+export async function eventually<T>(what: string, probe: () => Promise<T | undefined | false>, ms = 8_000): Promise<T> {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+export function inState(cloud: TestCloud, origin: string, state: string): Promise<Service> {
+  return eventually(`${cloud.origin} sees ${origin} ${state}`, async () => {
+    const service = await serviceOf(cloud, origin);
+    return service?.state === state && service;
+  });
+}
+
+/** The whole handshake: A asks, B's operator accepts, both trust. */
+export async function establishTrust(a: TestCloud, b: TestCloud): Promise<void> {
+  await a.json('POST', '/admin/services', { url: b.origin });
+  const invited = await inState(b, a.origin, 'INVITED');
+  await b.json('POST', `/admin/services/${invited.id}/accept`, { fingerprint: a.fingerprint });
+  await inState(a, b.origin, 'TRUSTED');
+  await inState(b, a.origin, 'TRUSTED');
+}
