@@ -1,6 +1,8 @@
 import { type INestApplication, Injectable } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { OwnCloud } from '../host/own-cloud.js';
+import { withErrors } from './api-errors.js';
+import { schemasOf } from './api-schemas.js';
 import { VERSION } from './version.js';
 
 export const API_GROUPS = ['federation', 'host', 'operator'] as const;
@@ -55,8 +57,9 @@ export class ApiDocuments {
       .build();
     const document = SwaggerModule.createDocument(app, config, { operationIdFactory });
     const paths = withoutAliases(document.paths).filter(([path]) => !group || groupOf(path) === group);
-    const components = { ...document.components, securitySchemes: SECURITY_SCHEMES };
-    return { ...document, paths: Object.fromEntries(paths.map(secured)), components };
+    const described = Object.fromEntries(paths.map(completed));
+    const schemas = schemasOf(described, document.components?.schemas);
+    return { ...document, paths: described, components: { schemas, securitySchemes: SECURITY_SCHEMES } };
   }
 }
 
@@ -84,12 +87,13 @@ function withoutAliases(paths: OpenAPIObject['paths']): [string, PathItem][] {
   });
 }
 
-/** Says which credential a route wants, unless its controller did. */
-function secured([path, item]: [string, PathItem]): [string, PathItem] {
+/** Says which credential a route wants, unless its controller did, and how it refuses. */
+function completed([path, item]: [string, PathItem]): [string, PathItem] {
   const security = requirementOf(path);
+  const isForPeers = security.some((requirement) => 'clientCertificate' in requirement);
   const entries = VERBS.flatMap((verb) => {
     const operation: Operation | undefined = item[verb];
-    return operation ? [[verb, { security, ...operation }]] : [];
+    return operation ? [[verb, { security, ...withErrors(path, operation, isForPeers) }]] : [];
   });
   return [path, { ...item, ...Object.fromEntries(entries) }];
 }
