@@ -2,6 +2,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import type { DatabaseOptions } from '../host/federation-options.js';
 import { SCHEMA } from './connection.js';
+import { grantTo, roleOf } from './grants.js';
 import { MIGRATIONS } from './migrations/index.js';
 
 /** Any number that nobody else locks: the letters "enteMigr" read as a 64-bit integer. */
@@ -9,7 +10,8 @@ const MIGRATION_LOCK = '7308613709768287602';
 
 /**
  * Brings the schema up to date, as the schema's owner. Nodes that start together wait for each other on an advisory
- * lock; the second finds nothing left to do. Each migration is one transaction.
+ * lock; the second finds nothing left to do. Each migration is one transaction. If the application has a role of its own,
+ * that role is granted what it needs and no more.
  */
 export async function migrate(options: DatabaseOptions): Promise<void> {
   const url = options.migrationUrl ?? options.url;
@@ -32,6 +34,7 @@ export async function migrate(options: DatabaseOptions): Promise<void> {
     } finally {
       await dataSource.destroy();
     }
+    if (url !== options.url) await grantTo(lock, await roleOf(options.url));
   } finally {
     await lock.end();
   }
