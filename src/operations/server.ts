@@ -32,6 +32,8 @@ export interface ServerDescription {
   readonly endpoint: string;
   /** Pin of the certificate that we show to peers. */
   readonly federationFingerprint: string;
+  /** That certificate, PEM. */
+  readonly federationCertificate: string;
   readonly webFingerprint: string;
   /** Swagger UI; undefined where it is switched off. */
   readonly docs?: string;
@@ -114,10 +116,12 @@ function describe(
   web: KeyAndCertificate,
   ports: ServerDescription['ports'],
 ): ServerDescription {
+  const identity = app.get(OwnIdentity, { strict: false }).current();
   return {
     origin: cloud.origin.toString(),
     endpoint: cloud.endpoint.toString(),
-    federationFingerprint: app.get(OwnIdentity, { strict: false }).current().pin,
+    federationFingerprint: identity.pin,
+    federationCertificate: identity.certificate,
     webFingerprint: spkiPin(new X509Certificate(web.certificate)),
     docs: cloud.options.docs === false ? undefined : `${cloud.origin}/docs`,
     ports,

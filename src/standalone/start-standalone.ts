@@ -6,7 +6,7 @@ import { startEmbeddedPostgres } from './embedded-postgres.js';
 import { domainsOf, type Environment, federationOptions } from './environment.js';
 import { adminTokenFile, keepAdminToken, keepSealKey, sealKeyFile } from './first-start.js';
 import { STANDALONE_MIGRATIONS } from './migrations.js';
-import { makeDataDir } from './private-files.js';
+import { makeDataDir, replacePrivately } from './private-files.js';
 import { AccountsModule, STANDALONE_ENTITIES, StandaloneModule } from './standalone.module.js';
 import { StandaloneOptions } from './standalone-options.js';
 
@@ -52,6 +52,8 @@ export async function startStandalone(environment: Environment): Promise<Running
       web,
       logLevel: settings.LOG_LEVEL,
     });
+    // For operators and scripts to look at; the one that counts lies sealed in the database.
+    replacePrivately(path.join(dataDir, 'federation.crt'), federation.describe().federationCertificate);
     const stop = async () => {
       await federation.stop();
       await database.stop();

@@ -111,6 +111,7 @@ describe('a server', () => {
       origin: 'https://cloud1.localhost:8441',
       endpoint: 'https://cloud1.localhost:8441',
       federationFingerprint: 'sha256:pin',
+      federationCertificate: expect.stringContaining('BEGIN CERTIFICATE'),
       webFingerprint: expect.stringMatching(/^sha256:[\w-]{43}$/),
       docs: 'https://cloud1.localhost:8441/docs',
       ports: { public: expect.any(Number), federation: undefined },

@@ -28,8 +28,8 @@ export interface CloudSetup {
   readonly onLog?: (line: string) => void;
 }
 
-/** Two ports that were free a moment ago. */
-async function freePort(): Promise<number> {
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
