@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { ModuleMetadata } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { AuditModule } from '../../src/audit/audit.module.js';
-import { HostModule } from '../../src/host/host.module.js';
 import { OwnCloud } from '../../src/host/own-cloud.js';
 import { Secret } from '../../src/kernel/secret.js';
 import { PersistenceModule } from '../../src/persistence/persistence.module.js';
 
-class NoPorts {}
+class Options {}
 
 export const BOOTSTRAP_TOKEN = 'bootstrap-token-of-at-least-32-characters';
 
@@ -28,7 +27,7 @@ export function auditedCloud(
   });
   return Test.createTestingModule({
     imports: [
-      HostModule.register({ provide: OwnCloud, useValue: cloud }, { module: NoPorts }),
+      { module: Options, global: true, providers: [{ provide: OwnCloud, useValue: cloud }], exports: [OwnCloud] },
       PersistenceModule,
       AuditModule,
       ...more,
