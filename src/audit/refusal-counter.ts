@@ -10,7 +10,7 @@ const MAX_REASONS = 100;
 const FLUSH_EVERY = 1_000;
 const HOUR = 3_600_000;
 /** What all those beyond a limit are counted under together. */
-export const REST = '*';
+const REST = '*';
 
 /** The letters "enteRefu" read as a 64-bit integer. */
 const FLUSH_LOCK = '7308613709851452021';

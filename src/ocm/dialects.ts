@@ -5,7 +5,7 @@ import type { Flavour, ShareOffer } from './share-offer.js';
 import { plainDialect, powerFolderDialect } from './v0.0.3/dialect.js';
 
 /** Every spelling we know, the most particular first: the first that recognises a body reads it. */
-export const DIALECTS: readonly Dialect[] = [powerFolderDialect, plainDialect];
+const DIALECTS: readonly Dialect[] = [powerFolderDialect, plainDialect];
 
 /** How we write to a peer of whom nothing else is known. */
 export const DEFAULT_DIALECT: DialectName = 'v0.0.3-powerfolder';

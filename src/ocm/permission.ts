@@ -10,7 +10,7 @@ export function isPermission(word: unknown): word is Permission {
 }
 
 /** 0 for `read`, 1 for `read_write`, 2 for `admin`. */
-export function permissionRank(permission: Permission): number {
+function permissionRank(permission: Permission): number {
   return PERMISSIONS.indexOf(permission);
 }
 

@@ -11,7 +11,7 @@ class Options {}
 export const BOOTSTRAP_TOKEN = 'bootstrap-token-of-at-least-32-characters';
 
 /** One key for all nodes of a database. */
-export const SEAL_KEY = randomBytes(32);
+const SEAL_KEY = randomBytes(32);
 
 /** The modules that keep a trail, and whatever else is wanted. Not initialised: nothing runs by itself. */
 export function auditedCloud(

@@ -24,6 +24,6 @@ export function refusedFields(work: () => unknown): string[] {
   return listed(refusal(work).details.fields ?? []);
 }
 
-export function listed(fields: readonly FieldError[]): string[] {
+function listed(fields: readonly FieldError[]): string[] {
   return fields.map(({ name, message }) => `${name}: ${message}`);
 }

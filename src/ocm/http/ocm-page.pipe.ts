@@ -18,7 +18,7 @@ export const OcmPage = createParamDecorator((_: unknown, context: ExecutionConte
  * 1 if the query names none.
  * @throws ValidationFailed unless it is one whole number from 1 in plain decimal digits.
  */
-export function pageNumber(query: unknown): number {
+function pageNumber(query: unknown): number {
   const entries = Object.entries(query ?? {}).filter(([key]) => key === 'page' || key.startsWith('page['));
   if (entries.length === 0) return 1;
   const text: unknown = entries[0]?.[0] === 'page' ? entries[0][1] : undefined;

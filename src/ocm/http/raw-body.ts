@@ -23,7 +23,7 @@ type BodyParser = (
 ) => void;
 
 /** A Fastify content-type parser that keeps up to `limit` bytes and drops the rest; it refuses nothing. */
-export function collectRawBody(limit: number = BODY_MAX_BYTES): BodyParser {
+function collectRawBody(limit: number = BODY_MAX_BYTES): BodyParser {
   return (request, payload, done) => {
     const headers = request.raw.headers;
     const finish = (bytes: Buffer, tooLarge: boolean): void => {

@@ -8,7 +8,7 @@ import { ProtocolUriNotAllowed, strayUris } from './protocol-uri.js';
 import type { ProtocolDto } from './share.dto.js';
 
 /** None of the offered protocols is one of ours. */
-export class ProtocolNotSupported extends FederationError {
+class ProtocolNotSupported extends FederationError {
   constructor() {
     super('not-offered', 'PROTOCOL_NOT_SUPPORTED');
   }

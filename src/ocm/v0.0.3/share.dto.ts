@@ -39,7 +39,7 @@ export class ProtocolDto {
 }
 
 /** What every flavour of OCM 0.0.3 says of a share. */
-export class ShareBodyDto {
+class ShareBodyDto {
   /**
    * Whom the share is for: `user@domain`, or an account id or username of the receiving cloud.
    * @example bob@cloud2.localhost

@@ -10,7 +10,7 @@ export function isOneLine(text: string): boolean {
 }
 
 /** A text of several lines: line feeds (also after a carriage return) and tabs are the only control characters. */
-export function isText(text: string): boolean {
+function isText(text: string): boolean {
   return !NOT_IN_TEXT.test(text.replaceAll('\r\n', '\n'));
 }
 
