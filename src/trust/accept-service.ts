@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
-import { StateConflict } from '../kernel/federation-error.js';
+import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { Transactions } from '../persistence/transactions.js';
 import { AnswerRequest, checkFingerprint } from './answer-request.js';
+import { ApproveDomains } from './approve-domains.js';
 import type { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
@@ -18,6 +19,7 @@ export class AcceptService {
     private readonly requests: TrustRequests,
     private readonly life: RelationshipLife,
     private readonly answerRequest: AnswerRequest,
+    private readonly approveDomains: ApproveDomains,
     private readonly cloud: OwnCloud,
   ) {}
 
@@ -28,6 +30,7 @@ export class AcceptService {
       const request = await this.requests.lock(id);
       if (request.state !== 'pending') throw new StateConflict('it was answered already');
       checkFingerprint(fingerprint, request.pin, this.cloud);
+      if (await this.answerRequest.isPinTaken(request.pin)) throw new StateConflict('its key is another peer’s');
       const relationship = await this.relationshipFor(request);
       await this.answerRequest.confirm(request, relationship);
       return relationship;
@@ -36,8 +39,15 @@ export class AcceptService {
 
   /** If we have asked that cloud too, this answers within the same relationship. */
   private async relationshipFor(request: TrustRequestRow): Promise<RelationshipRow> {
-    const live = await this.relationships.lockLive(Origin.parse(request.origin));
-    if (!live) return this.life.answer(request, 'CONFIRMING');
+    const origin = Origin.parse(request.origin);
+    const live = await this.relationships.lockLive(origin);
+    if (!live) {
+      await this.approveDomains.checkHost(origin);
+      return this.life.answer(request, 'CONFIRMING');
+    }
+    if (live.expectedFingerprint && live.expectedFingerprint !== request.pin) {
+      throw ValidationFailed.of('fingerprint', 'MISMATCH');
+    }
     if (live.state === 'REQUESTED') return live;
     throw new StateConflict('this cloud has a relationship already: end it first');
   }

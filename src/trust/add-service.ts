@@ -3,10 +3,10 @@ import { OwnCloud } from '../host/own-cloud.js';
 import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { Secret } from '../kernel/secret.js';
-import { HORIZON, Outbox } from '../outbox/outbox.js';
 import { Transactions } from '../persistence/transactions.js';
 import { AnswerRequest } from './answer-request.js';
 import { ApproveDomains } from './approve-domains.js';
+import { OwnRequest } from './own-request.js';
 import type { RelationshipRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
@@ -31,7 +31,7 @@ export class AddService {
     private readonly life: RelationshipLife,
     private readonly answerRequest: AnswerRequest,
     private readonly approveDomains: ApproveDomains,
-    private readonly outbox: Outbox,
+    private readonly ownRequest: OwnRequest,
     private readonly cloud: OwnCloud,
   ) {}
 
@@ -46,6 +46,7 @@ export class AddService {
     return this.transactions.run(async () => {
       await this.requests.holdAll();
       if (await this.relationships.lockLive(origin)) throw new StateConflict('this cloud has a relationship already');
+      await this.approveDomains.checkHost(origin);
       const relationship = await this.ask(origin, service.expectedFingerprint ?? null);
       if (service.domains) await this.approveDomains.execute(relationship.id, service.domains);
       await this.answerWhoAsked(origin, relationship);
@@ -56,14 +57,7 @@ export class AddService {
   private async ask(origin: Origin, expectedFingerprint: string | null): Promise<RelationshipRow> {
     const code = Secret.random();
     const relationship = await this.life.request(origin, code, expectedFingerprint);
-    await this.outbox.enqueue({
-      kind: 'trust-request',
-      peer: relationship.id,
-      orderingKey: `trust:${relationship.id}`,
-      meaning: {},
-      secret: code,
-      horizon: HORIZON.request,
-    });
+    await this.ownRequest.send(relationship.id, code);
     return relationship;
   }
 
@@ -71,7 +65,8 @@ export class AddService {
   private async answerWhoAsked(origin: Origin, relationship: RelationshipRow): Promise<void> {
     for (const request of await this.requests.lockPending(origin)) {
       const isExpected = !relationship.expectedFingerprint || relationship.expectedFingerprint === request.pin;
-      if (isExpected) await this.answerRequest.confirm(request, relationship);
+      if (isExpected && !(await this.answerRequest.isPinTaken(request.pin)))
+        await this.answerRequest.confirm(request, relationship);
     }
   }
 }

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { OwnCloud } from '../host/own-cloud.js';
-import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
-import { Outbox } from '../outbox/outbox.js';
+import { ValidationFailed } from '../kernel/federation-error.js';
+import { HORIZON, Outbox } from '../outbox/outbox.js';
 import { Transactions } from '../persistence/transactions.js';
 import type { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
-import { RelationshipLife, requestCode } from './relationship-life.js';
+import { type EndState, RelationshipLife, requestCode } from './relationship-life.js';
 import { TrustRequests } from './trust-requests.js';
 
 /** What every answer to a request for trust has in common: our confirmation, quoting their code, at the claimed endpoint. */
@@ -22,9 +22,8 @@ export class AnswerRequest {
 
   /** Sends our confirmation; the relationship becomes TRUSTED when the claimed origin itself has answered it. */
   async confirm(request: TrustRequestRow, relationship: RelationshipRow): Promise<void> {
-    if (await this.isPinTaken(request.pin, relationship.id)) {
-      throw new StateConflict('the key of this request belongs to another relationship');
-    }
+    // A newer code takes the place of one that we have not managed to quote.
+    await this.outbox.cancel({ peer: relationship.id, orderingKey: orderingKey(request) });
     await this.requests.update(request, { state: 'confirming', relationshipId: relationship.id });
     await this.send(request, relationship.id, 'accepted');
   }
@@ -37,11 +36,31 @@ export class AnswerRequest {
   }
 
   /**
-   * Takes back a confirmation that may have arrived already: says rejected, and if that comes too late, ends what arose.
+   * Ends a relationship whose confirmations may have arrived although their answers were lost: each is taken back.
+   * @param cancelled see `RelationshipLife.end`
    */
-  async retract(request: TrustRequestRow, relationshipId: string): Promise<void> {
-    await this.requests.update(request, { state: 'ended', outcome: 'retracted' });
-    await this.send(request, relationshipId, 'rejected', true);
+  async abandon(row: RelationshipRow, state: EndState, reason: string, cancelled?: readonly string[]): Promise<void> {
+    const confirming = await this.requests.lockConfirming(row.id);
+    await this.life.end(row, state, reason, cancelled);
+    for (const request of confirming) {
+      await this.outbox.cancel({ peer: row.id, orderingKey: orderingKey(request) });
+      await this.requests.update(request, { state: 'ended', outcome: 'retracted' });
+      await this.retract(request, row.id);
+    }
+  }
+
+  /** Takes a confirmation back that may have arrived: says rejected, and if that comes too late, ends what arose. */
+  retract(request: TrustRequestRow, relationshipId: string): Promise<void> {
+    return this.send(request, relationshipId, 'rejected', true);
+  }
+
+  /** Whether the key of a request is the key of another relationship. */
+  async isPinTaken(pin: string, except?: string): Promise<boolean> {
+    const rows = await this.transactions.query(
+      `select id from federation.relationship where pin = $1 and id <> $2 and state in ('TRUSTED', 'SUSPENDED')`,
+      [pin, except ?? ''],
+    );
+    return rows.length > 0;
   }
 
   private async send(
@@ -54,9 +73,10 @@ export class AnswerRequest {
     await this.outbox.enqueue({
       kind: 'trust-confirmation',
       peer: relationshipId,
-      orderingKey: `trust:${request.id}`,
+      orderingKey: orderingKey(request),
       meaning,
       secret: this.cloud.sealKey.open(request.codeSealed, requestCode(request.id)),
+      horizon: mayHaveArrived ? HORIZON.withdrawal : HORIZON.ordinary,
     });
     await this.audit.record({
       action: `trust.${decision}`,
@@ -65,14 +85,10 @@ export class AnswerRequest {
       details: { fingerprint: request.pin },
     });
   }
+}
 
-  private async isPinTaken(pin: string, except: string): Promise<boolean> {
-    const rows = await this.transactions.query(
-      `select id from federation.relationship where pin = $1 and id <> $2 and state in ('TRUSTED', 'SUSPENDED')`,
-      [pin, except],
-    );
-    return rows.length > 0;
-  }
+function orderingKey({ id }: TrustRequestRow): string {
+  return `trust:${id}`;
 }
 
 /** What a confirmation says, frozen when the operator answered. */

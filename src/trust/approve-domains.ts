@@ -24,8 +24,7 @@ export class ApproveDomains {
     if (parsed.includes(undefined)) throw ValidationFailed.of('domains', 'INVALID');
     const wanted = [...new Set(parsed.filter((domain) => domain !== undefined))];
     return this.transactions.run(async () => {
-      // Two operators approving one domain for two peers at once must not both succeed.
-      await this.transactions.query(`select pg_advisory_xact_lock(hashtext('entente domains'))`);
+      await this.takeTurns();
       const relationship = await this.relationships.lock(relationshipId);
       if (relationship.state === 'REVOKED' || relationship.state === 'REJECTED')
         throw new StateConflict('it has ended');
@@ -33,6 +32,23 @@ export class ApproveDomains {
       await this.store(relationship, wanted);
       return relationship;
     });
+  }
+
+  /** A new peer's host is its domain by itself. @throws StateConflict if it was approved for another peer. */
+  async checkHost({ host }: Origin): Promise<void> {
+    await this.takeTurns();
+    const others = await this.transactions.query(
+      `select d.domain from federation.relationship_domain d join federation.relationship r on r.id = d.relationship_id
+       where d.domain = $1 and d.status = 'effective' and r.state not in ('REVOKED', 'REJECTED')
+         and r.origin <> $2 and r.origin not like $3`,
+      [host, `https://${host}`, `https://${host}:%`],
+    );
+    if (others.length > 0) throw new StateConflict('its host is a domain of another peer');
+  }
+
+  /** Two operators approving one domain for two peers at once must not both succeed. */
+  private async takeTurns(): Promise<void> {
+    await this.transactions.query(`select pg_advisory_xact_lock(hashtext('entente domains'))`);
   }
 
   private async checkOverlap(relationship: RelationshipRow, wanted: readonly string[]): Promise<void> {

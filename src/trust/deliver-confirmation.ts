@@ -1,25 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
-import { parseDomainName } from '../kernel/domain-name.js';
 import { type Attempt, Delivers, type Delivery, DeliveryHandler, type Settlement } from '../outbox/delivery-handler.js';
 import { attemptCall } from '../outbox/judge-answer.js';
 import { HORIZON, Outbox } from '../outbox/outbox.js';
 import { PeerClient } from '../transport/peer-client.js';
-import type { ConfirmationMeaning } from './answer-request.js';
+import { AnswerRequest, type ConfirmationMeaning } from './answer-request.js';
+import { type Confirmed, readConfirmed } from './confirmed.js';
+import { OwnRequest } from './own-request.js';
+import { PeerDocuments } from './peer-documents.js';
 import { PeerEndpoints } from './peer-endpoints.js';
 import type { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
 import { introduceOurselves } from './self-introduction.js';
 import { TrustRequests } from './trust-requests.js';
-
-/** What the cloud that asked answered to our confirmation. */
-interface Confirmed {
-  readonly fingerprint: string;
-  readonly reference: string;
-  readonly displayName: string;
-  readonly domains: readonly string[];
-}
 
 /** Answers a request for trust at the endpoint that it claimed. Only the real origin can know the code we quote. */
 @Injectable()
@@ -29,7 +23,10 @@ export class DeliverConfirmation extends DeliveryHandler<ConfirmationMeaning> {
     private readonly relationships: Relationships,
     private readonly requests: TrustRequests,
     private readonly endpoints: PeerEndpoints,
+    private readonly documents: PeerDocuments,
     private readonly life: RelationshipLife,
+    private readonly answerRequest: AnswerRequest,
+    private readonly ownRequest: OwnRequest,
     private readonly client: PeerClient,
     private readonly outbox: Outbox,
     private readonly cloud: OwnCloud,
@@ -40,6 +37,8 @@ export class DeliverConfirmation extends DeliveryHandler<ConfirmationMeaning> {
   override async attempt({ id, meaning, secret }: Delivery<ConfirmationMeaning>): Promise<Attempt> {
     const request = await this.requests.find(meaning.request);
     if (!request || !secret) return { kind: 'pointless', reason: 'the request is gone' };
+    const doubt = await this.documents.doubtAbout(request);
+    if (doubt) return doubt;
     const attempt = await attemptCall(
       this.client,
       this.endpoints.ofRequest(request),
@@ -58,14 +57,15 @@ export class DeliverConfirmation extends DeliveryHandler<ConfirmationMeaning> {
   override async settled({ peer, meaning }: Delivery<ConfirmationMeaning>, settlement: Settlement): Promise<void> {
     await this.requests.holdAll();
     const relationship = await this.relationships.lock(peer);
+    const request = await this.requests.find(meaning.request);
     const confirmed = settlement.kind === 'delivered' ? readConfirmed(settlement.answer?.body) : undefined;
+    if (!request) return;
     if (meaning.decision === 'rejected') {
-      if (confirmed && meaning.mayHaveArrived) await this.sayItEnded(peer, confirmed.reference, 'CANCELLED');
+      if (confirmed && meaning.mayHaveArrived) await this.sayItEnded(request, peer, confirmed, 'CANCELLED');
       return;
     }
-    const request = await this.requests.find(meaning.request);
     // A newer code of the same cloud has a confirmation of its own.
-    if (!request || request.codeHash !== meaning.codeHash) return;
+    if (request.codeHash !== meaning.codeHash) return;
     if (confirmed) await this.conclude(relationship, request, confirmed);
     else await this.giveUp(relationship, request, settlement);
   }
@@ -74,53 +74,45 @@ export class DeliverConfirmation extends DeliveryHandler<ConfirmationMeaning> {
   private async conclude(relationship: RelationshipRow, request: TrustRequestRow, confirmed: Confirmed): Promise<void> {
     await this.requests.update(request, { state: 'ended', outcome: 'accepted' });
     const peerReference = confirmed.reference;
-    if (confirmed.fingerprint !== request.pin) {
-      if (relationship.state === 'CONFIRMING' || relationship.state === 'REQUESTED') {
-        await this.life.end(relationship, 'REJECTED', 'FINGERPRINT_MISMATCH');
-      }
-      return this.sayItEnded(relationship.id, peerReference, 'FINGERPRINT_MISMATCH');
+    const isOpen = relationship.state === 'CONFIRMING' || relationship.state === 'REQUESTED';
+    if (!isOpen) {
+      if (relationship.pin === request.pin) await this.life.update(relationship, { peerReference });
+      return;
     }
-    if (relationship.state === 'CONFIRMING' || relationship.state === 'REQUESTED') {
-      const { pin, certificate, endpoint } = request;
-      const { displayName, domains } = confirmed;
-      await this.life.trust(relationship, { pin, certificate, endpoint, displayName, domains }, { peerReference });
-    } else if (relationship.pin === request.pin) {
-      await this.life.update(relationship, { peerReference });
+    const isOther = confirmed.fingerprint !== request.pin;
+    if (isOther || (await this.answerRequest.isPinTaken(request.pin, relationship.id))) {
+      const reason = isOther ? 'FINGERPRINT_MISMATCH' : 'FINGERPRINT_IN_USE';
+      await this.answerRequest.abandon(relationship, 'REJECTED', reason, ['trust-request']);
+      return this.sayItEnded(request, relationship.id, confirmed, reason);
     }
+    const code = this.ownRequest.codeOf(relationship);
+    const { pin, certificate, endpoint } = request;
+    const { displayName, domains } = confirmed;
+    await this.life.trust(relationship, { pin, certificate, endpoint, displayName, domains }, { peerReference });
+    // Our own request may arrive there, or have arrived, with nothing left to decide.
+    await this.ownRequest.takeBack(relationship.id, code);
   }
 
-  /** A 401 ends their request: whoever made it was not that cloud, or has changed its mind. Never our own request. */
+  /**
+   * A 401 ends their request: whoever made it was not that cloud, or has changed its mind. Never our own request. Anything
+   * else may follow on a confirmation that has arrived: it is taken back, lest the other side trust us alone.
+   */
   private async giveUp(relationship: RelationshipRow, request: TrustRequestRow, settlement: Settlement): Promise<void> {
     const reason = settlement.kind === 'refused' ? 'CONFIRMATION_REFUSED' : 'NOT_REACHED';
+    const isOpen = relationship.state === 'CONFIRMING' || relationship.state === 'REQUESTED';
     await this.requests.update(request, { state: 'ended', outcome: reason });
-    if (relationship.state === 'CONFIRMING') await this.life.end(relationship, 'REJECTED', reason);
+    if (relationship.state === 'CONFIRMING') await this.life.end(relationship, 'REJECTED', reason, ['trust-request']);
+    const isDenied = settlement.kind === 'refused' && (settlement.answer?.status ?? 401) === 401;
+    if (isOpen && !isDenied) await this.answerRequest.retract(request, relationship.id);
   }
 
-  private async sayItEnded(peer: string, reference: string, reason: string): Promise<void> {
+  private async sayItEnded(request: TrustRequestRow, peer: string, { reference }: Confirmed, reason: string) {
     await this.outbox.enqueue({
       kind: 'trust-revocation',
       peer,
       orderingKey: `trust:${peer}`,
-      meaning: { reference, reason },
+      meaning: { reference, reason, request: request.id },
       horizon: HORIZON.withdrawal,
     });
   }
-}
-
-function readConfirmed(body: unknown): Confirmed | undefined {
-  if (typeof body !== 'object' || body === null) return undefined;
-  const { fingerprint, relationship, displayName, domains } = body as Record<string, unknown>;
-  if (typeof fingerprint !== 'string' || typeof relationship !== 'string' || relationship.length > 255)
-    return undefined;
-  const names = Array.isArray(domains) ? domains.slice(0, 100) : [];
-  return {
-    fingerprint,
-    reference: relationship,
-    displayName: typeof displayName === 'string' && isPrintable(displayName) ? displayName : '',
-    domains: names.flatMap((name) => (typeof name === 'string' ? (parseDomainName(name) ?? []) : [])),
-  };
-}
-
-function isPrintable(text: string): boolean {
-  return Buffer.byteLength(text) <= 255 && text.isWellFormed() && !/\p{C}/u.test(text);
 }

@@ -3,13 +3,17 @@ import { OwnCloud } from '../host/own-cloud.js';
 import { type Attempt, Delivers, type Delivery, DeliveryHandler } from '../outbox/delivery-handler.js';
 import { attemptCall } from '../outbox/judge-answer.js';
 import { PeerClient } from '../transport/peer-client.js';
+import { CallByOrigin } from './call-by-origin.js';
 import { PeerEndpoints } from './peer-endpoints.js';
 import { Relationships } from './relationships.js';
+import { TrustRequests } from './trust-requests.js';
 
 interface EndMeaning {
   /** What the other side calls the relationship. */
   readonly reference: string;
   readonly reason?: string;
+  /** Id of the request whose endpoint is to hear it, where trust has not arisen here. */
+  readonly request?: string;
 }
 
 /** Tells a peer that trust has ended here. A 401 says that it has ended there as well. */
@@ -18,6 +22,7 @@ interface EndMeaning {
 export class DeliverTrustEnd extends DeliveryHandler<EndMeaning> {
   constructor(
     private readonly relationships: Relationships,
+    private readonly requests: TrustRequests,
     private readonly endpoints: PeerEndpoints,
     private readonly client: PeerClient,
   ) {
@@ -28,9 +33,10 @@ export class DeliverTrustEnd extends DeliveryHandler<EndMeaning> {
     const row = await this.relationships.find(peer);
     if (!row) return { kind: 'pointless', reason: 'the relationship is gone' };
     const { reference, reason } = meaning;
+    const request = meaning.request === undefined ? null : await this.requests.find(meaning.request);
     return attemptCall(
       this.client,
-      this.endpoints.of(row),
+      request ? this.endpoints.ofRequest(request) : this.endpoints.of(row),
       { method: 'DELETE', path: '/federation/trust', body: { relationship: reference, reason } },
       { alsoFinal: [401] },
     );
@@ -48,8 +54,7 @@ export class DeliverTrustEnd extends DeliveryHandler<EndMeaning> {
 export class DeliverCancellation extends DeliveryHandler<object> {
   constructor(
     private readonly relationships: Relationships,
-    private readonly endpoints: PeerEndpoints,
-    private readonly client: PeerClient,
+    private readonly callByOrigin: CallByOrigin,
     private readonly cloud: OwnCloud,
   ) {
     super();
@@ -58,7 +63,7 @@ export class DeliverCancellation extends DeliveryHandler<object> {
   override async attempt({ peer, secret }: Delivery<object>): Promise<Attempt> {
     const row = await this.relationships.find(peer);
     if (!row || !secret) return { kind: 'pointless', reason: 'the request is gone' };
-    return attemptCall(this.client, this.endpoints.of(row), {
+    return this.callByOrigin.attempt(row, {
       method: 'POST',
       path: '/federation/trust-cancellations',
       body: { origin: this.cloud.origin.toString(), code: secret.reveal() },

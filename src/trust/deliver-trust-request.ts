@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
 import { type Attempt, Delivers, type Delivery, DeliveryHandler, type Settlement } from '../outbox/delivery-handler.js';
-import { attemptCall } from '../outbox/judge-answer.js';
-import { PeerClient } from '../transport/peer-client.js';
-import { PeerEndpoints } from './peer-endpoints.js';
-import { RelationshipLife } from './relationship-life.js';
+import { AnswerRequest } from './answer-request.js';
+import { CallByOrigin } from './call-by-origin.js';
 import { Relationships } from './relationships.js';
 import { introduceOurselves } from './self-introduction.js';
 import { TrustRequests } from './trust-requests.js';
@@ -16,9 +14,8 @@ export class DeliverTrustRequest extends DeliveryHandler<object> {
   constructor(
     private readonly relationships: Relationships,
     private readonly requests: TrustRequests,
-    private readonly endpoints: PeerEndpoints,
-    private readonly life: RelationshipLife,
-    private readonly client: PeerClient,
+    private readonly callByOrigin: CallByOrigin,
+    private readonly answerRequest: AnswerRequest,
     private readonly cloud: OwnCloud,
   ) {
     super();
@@ -27,7 +24,7 @@ export class DeliverTrustRequest extends DeliveryHandler<object> {
   override async attempt({ id, peer, secret }: Delivery<object>): Promise<Attempt> {
     const row = await this.relationships.find(peer);
     if (row?.state !== 'REQUESTED' || !secret) return { kind: 'pointless', reason: 'the request is over' };
-    return attemptCall(this.client, this.endpoints.of(row), {
+    return this.callByOrigin.attempt(row, {
       method: 'POST',
       path: '/federation/trust-requests',
       headers: { 'idempotency-key': id },
@@ -40,6 +37,7 @@ export class DeliverTrustRequest extends DeliveryHandler<object> {
     await this.requests.holdAll();
     const row = await this.relationships.lock(peer);
     if (row.state !== 'REQUESTED') return;
-    await this.life.end(row, 'REJECTED', settlement.kind === 'refused' ? settlement.code : 'NOT_REACHED');
+    const reason = settlement.kind === 'refused' ? settlement.code : 'NOT_REACHED';
+    await this.answerRequest.abandon(row, 'REJECTED', reason, []);
   }
 }

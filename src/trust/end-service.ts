@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { OwnCloud } from '../host/own-cloud.js';
 import { HORIZON, Outbox } from '../outbox/outbox.js';
 import { Transactions } from '../persistence/transactions.js';
 import { AnswerRequest } from './answer-request.js';
+import { OwnRequest } from './own-request.js';
 import { RejectService } from './reject-service.js';
 import type { RelationshipRow } from './relationship.entity.js';
-import { RelationshipLife, relationshipCode } from './relationship-life.js';
 import { Relationships } from './relationships.js';
 import { TrustRequests } from './trust-requests.js';
 
@@ -19,11 +18,10 @@ export class EndService {
     private readonly transactions: Transactions,
     private readonly relationships: Relationships,
     private readonly requests: TrustRequests,
-    private readonly life: RelationshipLife,
     private readonly rejectService: RejectService,
     private readonly answerRequest: AnswerRequest,
     private readonly outbox: Outbox,
-    private readonly cloud: OwnCloud,
+    private readonly ownRequest: OwnRequest,
   ) {}
 
   execute(id: string): Promise<void> {
@@ -39,10 +37,10 @@ export class EndService {
       case 'REQUESTED':
         return this.cancel(relationship);
       case 'CONFIRMING':
-        return this.endUntrusted(relationship);
+        return this.answerRequest.abandon(relationship, 'REVOKED', 'CANCELLED');
       case 'TRUSTED':
       case 'SUSPENDED':
-        await this.life.end(relationship, 'REVOKED', 'REVOKED_BY_US');
+        await this.answerRequest.abandon(relationship, 'REVOKED', 'REVOKED_BY_US');
         return this.notify(relationship);
       case 'REVOKED':
       case 'REJECTED':
@@ -51,23 +49,9 @@ export class EndService {
   }
 
   private async cancel(relationship: RelationshipRow): Promise<void> {
-    const { codeSealed } = relationship;
-    await this.endUntrusted(relationship);
-    if (codeSealed === null) return;
-    await this.outbox.enqueue({
-      kind: 'trust-cancellation',
-      peer: relationship.id,
-      orderingKey: `trust:${relationship.id}`,
-      meaning: {},
-      secret: this.cloud.sealKey.open(codeSealed, relationshipCode(relationship.id)),
-    });
-  }
-
-  /** A confirmation of ours may have arrived although its answer was lost: then the other side trusts us by now. */
-  private async endUntrusted(relationship: RelationshipRow): Promise<void> {
-    const confirmed = await this.requests.lockConfirming(relationship.id);
-    await this.life.end(relationship, 'REVOKED', 'CANCELLED');
-    for (const request of confirmed) await this.answerRequest.retract(request, relationship.id);
+    const code = this.ownRequest.codeOf(relationship);
+    await this.answerRequest.abandon(relationship, 'REVOKED', 'CANCELLED');
+    await this.ownRequest.takeBack(relationship.id, code);
   }
 
   private async notify(relationship: RelationshipRow): Promise<void> {

@@ -1,7 +1,10 @@
+import { Injectable } from '@nestjs/common';
+import { RefusalCounter } from '../audit/refusal-counter.js';
 import { parseDomainName } from '../kernel/domain-name.js';
 import { type FieldError, ValidationFailed } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { Secret } from '../kernel/secret.js';
+import type { Stranger } from './peer-request.js';
 import { CallerNotTrusted } from './trust-errors.js';
 
 /** What a cloud says of itself, parsed once. */
@@ -21,11 +24,20 @@ interface IntroductionFields {
   readonly code: string;
 }
 
-/**
- * @param host the one name in the caller's certificate
- * @throws ValidationFailed, or CallerNotTrusted if the certificate is another host's.
- */
-export function readIntroduction(fields: IntroductionFields, host: string): Introduction {
+/** @throws ValidationFailed, or CallerNotTrusted if the certificate is another host's. */
+@Injectable()
+export class ReadIntroduction {
+  constructor(private readonly refusals: RefusalCounter) {}
+
+  execute(fields: IntroductionFields, { host, address }: Stranger): Introduction {
+    const introduction = parse(fields);
+    if (introduction.origin.host === host) return introduction;
+    this.refusals.count('wrong-name', address);
+    throw new CallerNotTrusted('the certificate names another host than the origin');
+  }
+}
+
+function parse(fields: IntroductionFields): Introduction {
   const origin = Origin.tryParse(fields.origin);
   const endpoint = Origin.tryParse(fields.endpoint);
   const domains = fields.domains.map((domain) => parseDomainName(domain));
@@ -37,7 +49,6 @@ export function readIntroduction(fields: IntroductionFields, host: string): Intr
     refused.push({ name: 'displayName', message: 'INVALID' });
   }
   if (refused.length > 0 || !origin || !endpoint) throw new ValidationFailed(refused);
-  if (origin.host !== host) throw new CallerNotTrusted('the certificate names another host than the origin');
   const known = domains.filter((domain) => domain !== undefined);
   return { origin, endpoint, displayName: fields.displayName, domains: known, code: new Secret(fields.code) };
 }

@@ -24,9 +24,19 @@ export class PeerEndpoints {
     return this.endpoint(row.id, row.origin, row.endpoint, row.pin);
   }
 
+  /** A cloud's public origin, judged as a browser would. */
+  ofOrigin(peer: string, origin: string): PeerEndpoint {
+    return this.endpoint(peer, origin, origin, null);
+  }
+
   /** Of a cloud that asks for trust. A listener of its own for peers must show the key that made the request. */
   ofRequest(request: TrustRequestRow): PeerEndpoint {
     return this.endpoint(request.id, request.origin, request.endpoint, request.pin);
+  }
+
+  /** As a cloud's own document names it. */
+  pinned(peer: string, base: Origin, pin: string): PeerEndpoint {
+    return { peer, base, proof: { kind: 'pinned', pins: [pin] }, credential: this.identity.current() };
   }
 
   private endpoint(peer: string, origin: string, endpoint: string, pin: string | null): PeerEndpoint {

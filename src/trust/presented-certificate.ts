@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -31,14 +32,23 @@ export function presentedCertificate(socket: Socket): PresentedCertificate | und
 function readFrom(socket: Socket): PresentedCertificate | null {
   const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
   if (!certificate) return null;
-  const names = dnsNames(certificate);
   return {
     certificate: certificate.toString(),
     pin: spkiPin(certificate),
-    host: names.length === 1 ? parseDomainName(names[0] ?? '') : undefined,
+    host: onlyName(certificate),
     validFrom: new Date(certificate.validFrom),
     validTo: new Date(certificate.validTo),
   };
+}
+
+/** A list of names that cannot be read names nobody. */
+function onlyName(certificate: X509Certificate): string | undefined {
+  try {
+    const names = dnsNames(certificate);
+    return names.length === 1 ? parseDomainName(names[0] ?? '') : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The network an address counts for: an IPv4 address, or the /64 of an IPv6 one. */

@@ -21,6 +21,7 @@ export class ReceiveCancellation {
     const origin = Origin.tryParse(body.origin);
     if (origin?.host !== stranger.host) return;
     await this.transactions.run(async () => {
+      await this.requests.holdAll();
       const request = await this.transactions.repository(TrustRequestRow).findOne({
         where: { origin: origin.toString(), pin: stranger.certificate.pin, state: 'pending' },
         lock: { mode: 'pessimistic_write' },

@@ -3,8 +3,9 @@ import { RefusalCounter } from '../audit/refusal-counter.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { StateConflict } from '../kernel/federation-error.js';
 import { Transactions } from '../persistence/transactions.js';
+import { AnswerRequest } from './answer-request.js';
 import type { TrustConfirmationDto, TrustConfirmedDto } from './handshake.dto.js';
-import { type Introduction, readIntroduction } from './introduction.js';
+import { type Introduction, ReadIntroduction } from './introduction.js';
 import { OwnIdentity } from './own-identity.js';
 import type { Stranger } from './peer-request.js';
 import type { RelationshipRow } from './relationship.entity.js';
@@ -25,13 +26,15 @@ export class ReceiveConfirmation {
     private readonly relationships: Relationships,
     private readonly requests: TrustRequests,
     private readonly life: RelationshipLife,
+    private readonly answerRequest: AnswerRequest,
+    private readonly readIntroduction: ReadIntroduction,
     private readonly identity: OwnIdentity,
     private readonly refusals: RefusalCounter,
     private readonly cloud: OwnCloud,
   ) {}
 
   async execute(stranger: Stranger, body: TrustConfirmationDto): Promise<TrustConfirmedDto> {
-    const introduction = readIntroduction(body, stranger.host);
+    const introduction = this.readIntroduction.execute(body, stranger);
     const relationship = await this.transactions.run(() => this.apply(stranger, introduction, body.decision));
     if (!relationship) {
       this.refusals.count('wrong-code', stranger.address);
@@ -74,11 +77,11 @@ export class ReceiveConfirmation {
   ): Promise<RelationshipRow | undefined> {
     const { pin } = certificate;
     if (decision === 'rejected') {
-      await this.life.end(row, 'REJECTED', 'REJECTED_BY_PEER');
+      await this.answerRequest.abandon(row, 'REJECTED', 'REJECTED_BY_PEER');
       return row;
     }
     if (row.expectedFingerprint && row.expectedFingerprint !== pin) {
-      await this.life.end(row, 'REJECTED', 'FINGERPRINT_MISMATCH');
+      await this.answerRequest.abandon(row, 'REJECTED', 'FINGERPRINT_MISMATCH');
       return undefined;
     }
     if (await this.relationships.byPin(pin)) throw new StateConflict('this key belongs to another relationship');

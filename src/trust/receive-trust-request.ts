@@ -6,7 +6,7 @@ import { randomId } from '../kernel/ids.js';
 import { Transactions } from '../persistence/transactions.js';
 import { AnswerRequest } from './answer-request.js';
 import type { TrustRequestDto, TrustRequestedDto } from './handshake.dto.js';
-import { type Introduction, readIntroduction } from './introduction.js';
+import { type Introduction, ReadIntroduction } from './introduction.js';
 import type { Stranger } from './peer-request.js';
 import { networkOf } from './presented-certificate.js';
 import { TrustRequestRow } from './relationship.entity.js';
@@ -26,12 +26,13 @@ export class ReceiveTrustRequest {
     private readonly requests: TrustRequests,
     private readonly relationships: Relationships,
     private readonly answerRequest: AnswerRequest,
+    private readonly readIntroduction: ReadIntroduction,
     private readonly audit: AuditTrail,
     private readonly cloud: OwnCloud,
   ) {}
 
   async execute(stranger: Stranger, body: TrustRequestDto): Promise<TrustRequestedDto> {
-    const introduction = readIntroduction(body, stranger.host);
+    const introduction = this.readIntroduction.execute(body, stranger);
     if (introduction.origin.equals(this.cloud.origin)) throw ValidationFailed.of('origin', 'INVALID');
     await this.transactions.run(async () => {
       await this.requests.holdAll();
@@ -50,7 +51,8 @@ export class ReceiveTrustRequest {
     const known = await repository.findOne({ where: { origin, pin }, lock });
     if (known?.codeHash === introduction.code.hash()) return undefined;
     const network = networkOf(stranger.address);
-    if (known?.state !== 'pending') await this.requests.checkRoom(introduction.origin, network);
+    if (!known || known.state === 'ended') await this.requests.checkRoom(introduction.origin, network);
+    else this.requests.checkPace(known);
     const id = known && known.state !== 'ended' ? known.id : randomId();
     const row = repository.create({
       id,
@@ -71,13 +73,18 @@ export class ReceiveTrustRequest {
     // A request that has ended gives its place to the new one under a new id: the old id names what became of it.
     if (known) await repository.delete({ id: known.id });
     await repository.insert(row);
+    // A stranger who repeats itself must not be able to fill the trail.
+    if (known?.id !== id) await this.recordReceived(row);
+    return row;
+  }
+
+  private async recordReceived({ id, origin, pin }: TrustRequestRow): Promise<void> {
     await this.audit.record({
       action: 'trust.request-received',
       object: id,
       peer: origin,
       details: { fingerprint: pin },
     });
-    return row;
   }
 
   /** We asked that cloud too: requests that cross replace the operator's click. */
@@ -88,6 +95,7 @@ export class ReceiveTrustRequest {
     if (!live || !(isAnswered || isCrossing)) return;
     if (live.expectedFingerprint && live.expectedFingerprint !== request.pin) return;
     if (this.cloud.requireFingerprint && !live.expectedFingerprint && !isAnswered) return;
+    if (await this.answerRequest.isPinTaken(request.pin, live.id)) return;
     await this.answerRequest.confirm(request, live);
   }
 }

@@ -18,6 +18,8 @@ export interface Proof {
   readonly domains: readonly string[];
 }
 
+export type EndState = 'REVOKED' | 'REJECTED';
+
 /** The changes of state that a relationship can make, each with its audit row. Callers hold the row locked. */
 @Injectable()
 export class RelationshipLife {
@@ -73,8 +75,11 @@ export class RelationshipLife {
     });
   }
 
-  /** The end, from whichever side and state: what hangs on the trust ends in the same transaction. */
-  async end(row: RelationshipRow, state: 'REVOKED' | 'REJECTED', reason: string): Promise<void> {
+  /**
+   * The end, from whichever side and state: what hangs on the trust ends in the same transaction.
+   * @param cancelled kinds of deliveries that are taken back, default all; whoever settles a delivery leaves its kind out
+   */
+  async end(row: RelationshipRow, state: EndState, reason: string, cancelled?: readonly string[]): Promise<void> {
     const wasTrusted = row.state === 'TRUSTED' || row.state === 'SUSPENDED';
     await this.update(row, { state, reason, since: new Date(), codeSealed: null });
     if (wasTrusted) await this.endHandlers.run({ relationship: row.id, origin: Origin.parse(row.origin) });
@@ -86,7 +91,7 @@ export class RelationshipLife {
       `update federation.trust_request set state = 'ended', outcome = $2 where relationship_id = $1 and state = 'confirming'`,
       [row.id, reason],
     );
-    await this.outbox.cancel({ peer: row.id });
+    await this.outbox.cancel({ peer: row.id, kinds: cancelled });
     const action = state === 'REVOKED' ? 'trust.revoked' : 'trust.rejected';
     await this.audit.record({ action, object: row.id, peer: row.origin, details: { reason } });
   }

@@ -8,6 +8,8 @@ import { TooManyRequests } from './trust-errors.js';
 /** Requests that wait for our operator, at most. */
 export const PENDING_MAX = { perOrigin: 3, perNetwork: 5, inAll: 100 } as const;
 const HOUR = 3_600;
+/** Seconds between two codes of one key, while the first is being answered. */
+const PACE = 10;
 
 /** What strangers claim, until our operator has answered. */
 @Injectable()
@@ -55,11 +57,15 @@ export class TrustRequests {
     );
   }
 
-  /** @throws TooManyRequests if one more would be too many. Call `holdAll` first. */
+  /**
+   * Those that are being answered count as well, and for an hour those that proved false: while we ask a cloud ourselves,
+   * whoever claims to be it makes us call it. @throws TooManyRequests if one more would be too many. Call `holdAll` first.
+   */
   async checkRoom(origin: Origin, network: string): Promise<void> {
     const [count] = await this.transactions.query<{ origin: string; network: string; all: string }>(
       `select count(*) filter (where origin = $1) as origin, count(*) filter (where network = $2) as network,
-         count(*) as all from federation.trust_request where state = 'pending'`,
+         count(*) as all from federation.trust_request where state <> 'ended'
+           or (outcome = 'CONFIRMATION_REFUSED' and relationship_id <> id and created_at > now() - interval '1 hour')`,
       [origin.toString(), network],
     );
     const isFull =
@@ -67,5 +73,11 @@ export class TrustRequests {
       Number(count?.network) >= PENDING_MAX.perNetwork ||
       Number(count?.all) >= PENDING_MAX.inAll;
     if (isFull) throw new TooManyRequests(HOUR);
+  }
+
+  /** Each new code of a request that is being answered makes us call. @throws TooManyRequests */
+  checkPace({ state, createdAt }: TrustRequestRow): void {
+    const age = (Date.now() - createdAt.getTime()) / 1_000;
+    if (state === 'confirming' && age < PACE) throw new TooManyRequests(Math.ceil(PACE - age));
   }
 }

@@ -7,16 +7,21 @@ import { AcceptService } from './accept-service.js';
 import { AddService } from './add-service.js';
 import { AnswerRequest } from './answer-request.js';
 import { ApproveDomains } from './approve-domains.js';
+import { CallByOrigin } from './call-by-origin.js';
 import { DeliverConfirmation } from './deliver-confirmation.js';
 import { DeliverCancellation, DeliverTrustEnd } from './deliver-trust-end.js';
 import { DeliverTrustRequest } from './deliver-trust-request.js';
 import { EndService } from './end-service.js';
 import { HandshakeController, TrustController } from './handshake.controller.js';
+import { ReadIntroduction } from './introduction.js';
 import { JudgeCaller } from './judge-caller.js';
 import { ListServices } from './list-services.js';
 import { TrustEndHandlers } from './on-trust-ended.js';
 import { OwnIdentity } from './own-identity.js';
 import { InstallationRow, OwnKeyRow } from './own-key.entity.js';
+import { OwnRequest } from './own-request.js';
+import { PeerDocumentController } from './peer-document.controller.js';
+import { PeerDocuments } from './peer-documents.js';
 import { PeerEndpoints } from './peer-endpoints.js';
 import { ReceiveCancellation } from './receive-cancellation.js';
 import { ReceiveConfirmation } from './receive-confirmation.js';
@@ -39,6 +44,10 @@ const ACTS = [
   ApproveDomains,
   ListServices,
   AnswerRequest,
+  OwnRequest,
+  ReadIntroduction,
+  CallByOrigin,
+  PeerDocuments,
   ReceiveTrustRequest,
   ReceiveConfirmation,
   ReceiveCancellation,
@@ -53,7 +62,7 @@ const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, D
 @Global()
 @Module({
   imports: [DiscoveryModule, TypeOrmModule.forFeature(ENTITIES, CONNECTION)],
-  controllers: [HandshakeController, TrustController, ServicesController],
+  controllers: [PeerDocumentController, HandshakeController, TrustController, ServicesController],
   providers: [...SHARED, ...ACTS, ...DELIVERIES],
   exports: [...SHARED, AddService, AcceptService, RejectService, EndService, ApproveDomains, ListServices],
 })
