@@ -85,9 +85,10 @@ describe('a connection', () => {
 
   it('is one of at most eight, and calls that wait for one end in time', async () => {
     peer.behaviour = { kind: 'hang' };
-    const client = clientWith({ deadlineMs: 300 });
+    const client = clientWith({ deadlineMs: 1_200 });
     const reasons = Promise.all(Array.from({ length: 20 }, () => reasonOf(get(client))));
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await vi.waitFor(() => expect(peer.dialled).toBe(8), { timeout: 1_000 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
     expect(peer.dialled).toBe(8);
     expect(new Set(await reasons)).toEqual(new Set(['timeout']));
     peer.behaviour = { kind: 'json' };
