@@ -1,5 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { AuditTrail } from '../audit/audit-trail.js';
+import { FederationError } from '../kernel/federation-error.js';
 import { randomId } from '../kernel/ids.js';
 import { canonicalJson } from '../ocm/canonical-json.js';
 import { DEFAULT_DIALECT, dialectNamed } from '../ocm/dialects.js';
@@ -31,6 +33,7 @@ export class ReceiveNotification implements OnModuleInit {
     private readonly transactions: Transactions,
     private readonly relationships: Relationships,
     private readonly inbox: Inbox,
+    private readonly audit: AuditTrail,
   ) {}
 
   onModuleInit(): void {
@@ -46,11 +49,25 @@ export class ReceiveNotification implements OnModuleInit {
   execute(peer: TrustedPeer, message: NotificationMessage, key: string | undefined): Promise<HeldNotification> {
     const content = dialectNamed(DEFAULT_DIALECT).encodeNotification(message);
     const meaning = canonicalJson({ notification: content });
-    return this.inbox.once({ peer: peer.id, key, meaning }, async () => {
+    const receive = async () => {
       await this.relationships.holdTrusted(peer);
       if (message.namesShare) await this.handlers.get(message.type)?.handle(peer, message);
       return this.store(peer, message.type, content);
-    });
+    };
+    return this.inbox
+      .once({ peer: peer.id, key, meaning }, receive)
+      .catch((error) => this.refuse(peer, message, error));
+  }
+
+  /** Nothing of a refused message stays; that a peer spoke of what is not its own is for the auditor. */
+  private async refuse(peer: TrustedPeer, { type }: NotificationMessage, error: unknown): Promise<never> {
+    if (error instanceof FederationError && (error.kind === 'missing' || error.kind === 'forbidden')) {
+      const details = { type, code: error.code };
+      await this.transactions.run(() =>
+        this.audit.record({ action: 'notification.received', object: '', peer: peer.id, outcome: 'refused', details }),
+      );
+    }
+    throw error;
   }
 
   private async store(peer: TrustedPeer, type: string, content: object): Promise<HeldNotification> {

@@ -7,7 +7,12 @@ import { type Attempt, Delivers, type Delivery, DeliveryHandler, type Settlement
 import { sealContext } from './outbox.js';
 import { waitAfter } from './retry-schedule.js';
 
+const INTERNAL = 'internal-error';
+const EXPIRED_HERE = { kind: 'expired', reason: INTERNAL } as const;
 const RECORDED = { delivered: 'delivered', refused: 'refused', expired: 'expired', pointless: 'cancelled' } as const;
+
+/** One attempt in milliseconds, whatever its handler does: well within the lease, so that no second one meets it. */
+const ATTEMPT_MS = 45_000;
 
 /** One attempt at one delivery: say it outside of any transaction, then record how it ended and what follows in one. */
 @Injectable()
@@ -36,15 +41,29 @@ export class AttemptDelivery implements OnModuleInit {
     try {
       const delivery = this.open(claim);
       const handler = this.handlerOf(claim);
-      const attempt = await handler.attempt(delivery);
+      const attempt = await inTime(handler.attempt(delivery));
       const settlement = settlementOf(attempt, claim);
       if (settlement) await this.settle(claim, handler, delivery, settlement);
       else if (attempt.kind === 'retry') await this.postpone(claim, attempt);
     } catch (error) {
       if (error instanceof FenceLost) return this.logger.warn(error.message);
       this.logger.error(`delivery ${claim.id} (${claim.kind}) failed here`, error instanceof Error ? error.stack : '');
-      await this.postpone(claim, { kind: 'retry', reason: 'internal-error' });
+      if (claim.expired) await this.bury(claim);
+      else await this.postpone(claim, { kind: 'retry', reason: INTERNAL });
     }
+  }
+
+  /** Its time is over, and it cannot even be attempted. Its act hears of it if it can; trying ends in any case. */
+  private async bury(claim: Claim): Promise<void> {
+    const handler = this.handlers.get(claim.kind);
+    const { id, peer, meaning, attempts: attempt } = claim;
+    try {
+      if (handler) return await this.settle(claim, handler, { id, peer, meaning, attempt }, EXPIRED_HERE);
+    } catch (error) {
+      if (error instanceof FenceLost) return;
+      this.logger.error(`delivery ${id} (${claim.kind}) cannot be settled`, error instanceof Error ? error.stack : '');
+    }
+    await this.claims.settle(claim, 'expired', INTERNAL);
   }
 
   private handlerOf(claim: Claim): DeliveryHandler {
@@ -73,6 +92,14 @@ export class AttemptDelivery implements OnModuleInit {
       `delivery ${claim.id} (${claim.kind}) to ${claim.peer}: ${attempt.reason}, again in ${Math.round(seconds)} s`,
     );
   }
+}
+
+async function inTime(attempt: Promise<Attempt>): Promise<Attempt> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Attempt>((resolve) => {
+    timer = setTimeout(() => resolve({ kind: 'retry', reason: 'timeout' }), ATTEMPT_MS);
+  });
+  return Promise.race([attempt, late]).finally(() => clearTimeout(timer));
 }
 
 function settlementOf(attempt: Attempt, claim: Claim): Settlement | undefined {

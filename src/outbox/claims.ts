@@ -32,21 +32,21 @@ export class Claims {
 
   /**
    * @param limit how many at most
-   * @param perPeer how many of one peer at most
-   * @param busy peers of whom this node has enough under way
+   * @param perPeer how many of one peer may be under way on this node
+   * @param underWay how many are, by peer
    */
-  claim(limit: number, perPeer: number, busy: readonly string[]): Promise<Claim[]> {
+  claim(limit: number, perPeer: number, underWay: ReadonlyMap<string, number> = new Map()): Promise<Claim[]> {
     return this.transactions.query<Claim>(
       `with due as (
-         select d.id, row_number() over (partition by d.peer order by d.due_at, d.position) as nth
-         from federation.delivery d
+         select d.id, row_number() over (partition by d.peer order by d.due_at, d.position) + coalesce(u.count, 0) as nth
+         from federation.delivery d left join unnest($3::text[], $4::int[]) as u (peer, count) on u.peer = d.peer
          where d.state = 'waiting' and d.due_at <= now() and (d.lease_until is null or d.lease_until < now())
-           and d.peer <> all ($3::text[])
+           and coalesce(u.count, 0) < $2
            and not exists (select from federation.delivery e
              where e.ordering_key = d.ordering_key and e.state = 'waiting' and e.position < d.position)
        ), picked as (
          select d.id from federation.delivery d join due on due.id = d.id and due.nth <= $2
-         where d.state = 'waiting' and (d.lease_until is null or d.lease_until < now())
+         where d.state = 'waiting' and d.due_at <= now() and (d.lease_until is null or d.lease_until < now())
          order by d.due_at, d.position limit $1
          for update of d skip locked
        )
@@ -54,7 +54,7 @@ export class Claims {
        set attempts = d.attempts + 1, fence = d.fence + 1, lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
        from picked where d.id = picked.id
        returning d.id, d.kind, d.peer, d.meaning, d.sealed, d.attempts, d.fence, d.expires_at <= now() as expired`,
-      [limit, perPeer, busy],
+      [limit, perPeer, [...underWay.keys()], [...underWay.values()]],
     );
   }
 

@@ -16,7 +16,7 @@ const DRAIN_MS = 15_000;
 @Injectable()
 export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Outbox');
-  private readonly underWay = new Map<string, { readonly peer: string; readonly done: Promise<void> }>();
+  private readonly underWay = new Map<string, { readonly claim: Claim; readonly done: Promise<void> }>();
   private timer: NodeJS.Timeout | undefined;
   private claiming: Promise<void> | undefined;
   private again = false;
@@ -34,13 +34,15 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
     this.wake();
   }
 
-  /** Claims nothing more, lets attempts under way finish, gives back what was claimed but not begun. */
+  /** Claims nothing more, lets attempts under way finish, gives back what was not begun or would not end. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearInterval(this.timer);
     await this.claiming;
     const drained = Promise.all([...this.underWay.values()].map(({ done }) => done));
     await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
+    const left = [...this.underWay.values()].map(({ claim }) => claim);
+    if (left.length > 0) await this.claims.release(left);
   }
 
   private wake(): void {
@@ -48,6 +50,7 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
     this.again = true;
     this.claiming ??= this.claimAll().finally(() => {
       this.claiming = undefined;
+      if (this.again) this.wake();
     });
   }
 
@@ -57,7 +60,7 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
         this.again = false;
         const free = PARALLEL - this.underWay.size;
         if (free <= 0) return;
-        const claims = await this.claims.claim(free, PARALLEL_PER_PEER, this.busyPeers());
+        const claims = await this.claims.claim(free, PARALLEL_PER_PEER, this.underWayByPeer());
         if (this.stopped) return await this.claims.release(claims);
         for (const claim of claims) this.begin(claim);
         if (claims.length > 0) this.again = true;
@@ -75,12 +78,12 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
         this.underWay.delete(claim.id);
         this.wake();
       });
-    this.underWay.set(claim.id, { peer: claim.peer, done });
+    this.underWay.set(claim.id, { claim, done });
   }
 
-  private busyPeers(): string[] {
+  private underWayByPeer(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const { peer } of this.underWay.values()) counts.set(peer, (counts.get(peer) ?? 0) + 1);
-    return [...counts].filter(([, count]) => count >= PARALLEL_PER_PEER).map(([peer]) => peer);
+    for (const { claim } of this.underWay.values()) counts.set(claim.peer, (counts.get(claim.peer) ?? 0) + 1);
+    return counts;
   }
 }

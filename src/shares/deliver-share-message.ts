@@ -23,7 +23,8 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
 
   override async attempt({ id, peer, meaning }: Delivery<ShareMessage>): Promise<Attempt> {
     const endpoint = await this.endpoints.ofTrusted(peer);
-    if (!endpoint) return { kind: 'pointless', reason: 'the peer is not trusted' };
+    // The end of trust takes deliveries back itself: what is left waits for a peer that is only suspended.
+    if (!endpoint) return { kind: 'retry', reason: 'not-trusted' };
     return attemptCall(this.client, endpoint, {
       method: 'POST',
       path: '/notifications',

@@ -17,7 +17,7 @@ export class ForgetAccount {
     return this.transactions.run(async () => {
       const outgoing = await this.transactions.query<{ id: string }>(
         `select id from federation.outgoing_share
-         where owner_account = $1 and state in ('pending-delivery', 'pending', 'accepted') order by id`,
+         where owner_account = $1 and state in ('pending-delivery', 'pending', 'accepted', 'failed') order by id`,
         [accountId],
       );
       for (const { id } of outgoing) await this.withdrawShare.execute(id);

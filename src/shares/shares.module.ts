@@ -8,10 +8,12 @@ import { ForgetAccount } from './forget-account.js';
 import { AnswerOffer } from './incoming/answer-offer.js';
 import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
 import { DescribeIncoming } from './incoming/describe-incoming.js';
+import { FindRecipient } from './incoming/find-recipient.js';
 import { GiveAccess } from './incoming/give-access.js';
 import { IncomingShareRow, ShareTombstoneRow } from './incoming/incoming-share.entity.js';
 import { IncomingSharesController } from './incoming/incoming-shares.controller.js';
 import { IncomingShares } from './incoming/incoming-shares.js';
+import { KnownOffers } from './incoming/known-offers.js';
 import { OcmSharesController } from './incoming/ocm-shares.controller.js';
 import { PeerShares } from './incoming/peer-shares.js';
 import { ProviderMessages, SharePermissionChanged, ShareUnshared, ShareUpdated } from './incoming/provider-messages.js';
@@ -31,7 +33,16 @@ import { WithdrawShare } from './outgoing/withdraw-share.js';
 import { ShareMessages } from './share-messages.js';
 
 const ENTITIES = [OutgoingShareRow, IncomingShareRow, ShareTombstoneRow];
-const INCOMING = [IncomingShares, ReceiveShare, ConfirmAcceptance, DescribeIncoming, PeerShares, Tombstones];
+const INCOMING = [
+  IncomingShares,
+  ReceiveShare,
+  FindRecipient,
+  KnownOffers,
+  ConfirmAcceptance,
+  DescribeIncoming,
+  PeerShares,
+  Tombstones,
+];
 const OUTGOING = [OutgoingShares, DescribeOutgoing, ConsumerMessages];
 const HANDLERS = [ShareAccepted, ShareDeclined, ShareRemoved, ShareUnshared, SharePermissionChanged, ShareUpdated];
 const DELIVERIES = [DeliverOffer, DeliverShareMessage];

@@ -42,7 +42,7 @@ export class AnswerOffer {
   async accept(share: IncomingShareRow): Promise<IncomingShareRow> {
     if (share.state === 'accepted') return share;
     if (stateAt(share, this.clock.now()) !== 'pending') throw new StateConflict(`it is ${share.state}`);
-    await this.shares.update(share, { state: 'accepted' });
+    await this.shares.update(share, { state: 'accepted', reason: null });
     await this.tell(share, 'SHARE_ACCEPTED', 'share.accepted');
     return share;
   }

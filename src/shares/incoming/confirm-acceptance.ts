@@ -1,12 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
+import { Clock } from '../../kernel/clock.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import type { Settlement } from '../../outbox/delivery-handler.js';
+import { stateAt } from '../share-state.js';
+import type { IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
 
 /**
  * The provider has answered our acceptance: from now on its token works. Or it says that the share was withdrawn, or is
- * not known there any more: then the share ends here too. Runs in the transaction that settles the delivery.
+ * not known there any more: then the share ends here too. Where it never heard of the acceptance, or too late, the share
+ * waits for its recipient again, as it does there. Runs in the transaction that settles the delivery.
  */
 @Injectable()
 export class ConfirmAcceptance {
@@ -14,14 +18,17 @@ export class ConfirmAcceptance {
     private readonly shares: IncomingShares,
     private readonly audit: AuditTrail,
     private readonly events: EventTeller,
+    private readonly clock: Clock,
   ) {}
 
   async execute(id: string, settlement: Settlement): Promise<void> {
     const share = await this.shares.lock(id);
     if (share.state !== 'accepted') return;
     if (settlement.kind === 'delivered') return this.shares.update(share, { confirmed: true });
-    if (settlement.kind !== 'refused') return;
+    if (settlement.kind === 'pointless') return;
+    if (settlement.kind === 'expired') return this.waitAgain(share, settlement.reason);
     const reason = settlement.code;
+    if (stateAt(share, this.clock.now()) === 'expired') return this.waitAgain(share, reason);
     await this.shares.update(share, { state: 'revoked', reason, protocolsSealed: null, confirmed: false });
     await this.audit.record({ action: 'share.revoked', object: id, peer: share.relationshipId, details: { reason } });
     await this.events.tell({
@@ -32,5 +39,11 @@ export class ConfirmAcceptance {
       counterpart: share.owner,
       reason,
     });
+  }
+
+  private async waitAgain(share: IncomingShareRow, reason: string): Promise<void> {
+    const { id: object, relationshipId: peer } = share;
+    await this.shares.update(share, { state: 'pending', reason, confirmed: false });
+    await this.audit.record({ action: 'share.acceptance-undone', object, peer, details: { reason } });
   }
 }

@@ -4,7 +4,7 @@ import { Clock } from '../../kernel/clock.js';
 import { ValidationFailed } from '../../kernel/federation-error.js';
 import { type Page, parseCursor, parseLimit, readPage } from '../../persistence/keyset.js';
 import { Transactions } from '../../persistence/transactions.js';
-import { stateAt } from '../share-state.js';
+import { IN_STATE, stateAt } from '../share-state.js';
 import type { IncomingShareDto } from './incoming.dto.js';
 import { INCOMING_STATES, IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
@@ -41,7 +41,7 @@ export class DescribeIncoming {
     }
     if (state !== undefined) {
       if (!INCOMING_STATES.some((known) => known === state)) throw ValidationFailed.of('state', 'INVALID');
-      query.andWhere('share.state = :state', { state });
+      query.andWhere(IN_STATE, { state });
     }
     const page = await readPage(query, parseCursor(cursor), parseLimit(limit));
     return { items: page.items.map((row) => this.one(row)), next: page.next };

@@ -7,6 +7,7 @@ import { type OfferedProtocol, packProtocols, unpackProtocols } from '../../ocm/
 import { recipientText } from '../../ocm/recipient.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { isLive } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
 
 /** Shares that other clouds offered us, found by our id or by theirs. */
@@ -33,7 +34,8 @@ export class IncomingShares {
   }
 
   /**
-   * The share of this peer that a message is about; locked. The provider's resource id alone may mean several.
+   * The share of this peer that a message is about; locked. Its shareId says all; the provider's resource id alone may
+   * mean several, of which those that still live count first.
    * @throws ValidationFailed `providerId`/`AMBIGUOUS`
    */
   async lockNamed(peer: TrustedPeer, message: NotificationMessage): Promise<IncomingShareRow | undefined> {
@@ -42,13 +44,20 @@ export class IncomingShares {
       .createQueryBuilder('share')
       .setLock('pessimistic_write')
       .where('share.relationship_id = :peer', { peer: peer.id });
-    if (message.shareId !== undefined) query.andWhere('share.share_id = :shareId', { shareId: message.shareId });
-    if (message.providerId !== undefined) query.andWhere('share.provider_id = :id', { id: message.providerId });
-    if (message.recipient) query.andWhere('share.share_with = :to', { to: recipientText(message.recipient) });
-    const rows = await query.orderBy('share.created_at', 'DESC').limit(3).getMany();
-    const live = rows.filter((row) => row.state === 'pending' || row.state === 'accepted');
+    const { shareId, providerId, recipient } = message;
+    if (shareId !== undefined) query.andWhere('share.share_id = :shareId', { shareId });
+    else query.andWhere('share.provider_id = :providerId', { providerId });
+    if (shareId === undefined && recipient) query.andWhere('share.share_with = :to', { to: recipientText(recipient) });
+    query.orderBy(`share.state in ('pending', 'accepted')`, 'DESC').addOrderBy('share.created_at', 'DESC');
+    const rows = await query.limit(2).getMany();
+    const live = rows.filter((row) => isLive(row.state));
     if (message.shareId === undefined && live.length > 1) throw ValidationFailed.of('providerId', 'AMBIGUOUS');
     return live[0] ?? rows[0];
+  }
+
+  isNamed(peer: TrustedPeer, { shareId, providerId }: NotificationMessage): Promise<boolean> {
+    const name = shareId === undefined ? { providerId } : { shareId };
+    return this.transactions.repository(IncomingShareRow).existsBy({ relationshipId: peer.id, ...name });
   }
 
   /** Serialises all that happens to one share of one peer, even before there is a row to lock. */

@@ -50,7 +50,7 @@ export class OcmSharesController {
     const received = await this.receiveShare.execute(peer, offer, key);
     const path = `${mount}/shares`;
     reply.header('location', `${path}/${received.id}`);
-    return { ...this.peerShares.describe(await this.peerShares.one(peer, received.id), path), state: received.state };
+    return this.peerShares.describeOffer(offer, received, path);
   }
 
   /** What you offered us, in the order in which you did. */

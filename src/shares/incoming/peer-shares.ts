@@ -3,10 +3,13 @@ import { Clock } from '../../kernel/clock.js';
 import { NotFound } from '../../kernel/federation-error.js';
 import { dialectOfFlavour } from '../../ocm/dialects.js';
 import { PAGE_SIZE } from '../../ocm/page.js';
+import { recipientText } from '../../ocm/recipient.js';
+import type { Flavour, ShareOffer } from '../../ocm/share-offer.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { stateAt } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
+import type { ReceivedShare } from './receive-share.js';
 
 /** What a peer offered us, described back to that peer. Never another peer's; foreign and missing are one. */
 @Injectable()
@@ -36,7 +39,7 @@ export class PeerShares {
 
   /** @param path of the list as mounted for this caller: `/shares` or `/ocm/shares` */
   describe(row: IncomingShareRow, path: string): object {
-    const flavour = row.shareId === null ? 'plain' : 'powerfolder';
+    const flavour = flavourOf(row.shareId ?? undefined, row.protocolNames);
     return dialectOfFlavour(flavour).describeShare({
       id: row.id,
       createdAt: row.createdAt,
@@ -54,4 +57,31 @@ export class PeerShares {
       href: `${path}/${row.id}`,
     });
   }
+
+  /** The share as it was offered: a repeat is answered as the first time, whatever has become of the share since. */
+  describeOffer(offer: ShareOffer, { id, createdAt, state }: ReceivedShare, path: string): object {
+    const protocols = offer.protocols.map(({ name }) => name);
+    const flavour = flavourOf(offer.shareId, protocols);
+    return dialectOfFlavour(flavour).describeShare({
+      id,
+      createdAt: new Date(createdAt),
+      state,
+      shareId: offer.shareId,
+      providerId: offer.providerId,
+      owner: offer.owner.toString(),
+      recipient: recipientText(offer.recipient),
+      name: offer.name,
+      description: offer.description,
+      permission: offer.permission,
+      expiresAt: offer.expiresAt,
+      protocols,
+      flavour,
+      href: `${path}/${id}`,
+    });
+  }
+}
+
+/** Plain OCM 0.0.3 has no id for a share, and room for one protocol. */
+function flavourOf(shareId: string | undefined, protocols: readonly string[]): Flavour {
+  return shareId === undefined && protocols.length === 1 ? 'plain' : 'powerfolder';
 }

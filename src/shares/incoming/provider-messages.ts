@@ -30,7 +30,7 @@ export class ProviderMessages {
     return share;
   }
 
-  /** Applies a change, unless a later one was applied already. @throws NotFound, StateConflict */
+  /** Applies a change, unless a later one was applied already; what is so already is no news. @throws NotFound, StateConflict */
   async change(
     peer: TrustedPeer,
     message: NotificationMessage,
@@ -41,8 +41,10 @@ export class ProviderMessages {
     if (message.sequence !== undefined && message.sequence <= Number(share.sequence)) return;
     if (!isLive(share.state)) throw new StateConflict(`it is ${share.state}`);
     const sequence = String(message.sequence ?? share.sequence);
-    await this.shares.update(share, { ...changes(share), sequence });
-    await this.tell(share, 'share.changed', 'share-changed');
+    const values = changes(share);
+    const isNews = differs(share, values);
+    if (isNews || sequence !== share.sequence) await this.shares.update(share, { ...values, sequence });
+    if (isNews) await this.tell(share, 'share.changed', 'share-changed');
   }
 
   async revoke(share: IncomingShareRow): Promise<void> {
@@ -65,6 +67,11 @@ export class ProviderMessages {
       counterpart: share.owner,
     });
   }
+}
+
+function differs(share: IncomingShareRow, values: Partial<IncomingShareRow>): boolean {
+  const text = (value: unknown) => (value instanceof Date ? value.toISOString() : value);
+  return Object.entries(values).some(([key, value]) => text(share[key as keyof IncomingShareRow]) !== text(value));
 }
 
 /** The owner withdrew it. If it comes before its share, a tombstone keeps the share from coming to life. */

@@ -1,21 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
-import { type Account, AccountDirectory } from '../../host/account-directory.js';
+import type { Account } from '../../host/account-directory.js';
 import { OwnCloud } from '../../host/own-cloud.js';
-import { ValidationFailed } from '../../kernel/federation-error.js';
+import { Clock } from '../../kernel/clock.js';
 import { randomId } from '../../kernel/ids.js';
 import { EventTeller } from '../../notifications/event-teller.js';
-import type { Recipient } from '../../ocm/recipient.js';
 import { recipientText } from '../../ocm/recipient.js';
 import type { ShareOffer } from '../../ocm/share-offer.js';
 import { Inbox } from '../../outbox/inbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
-import { OwnerDomainMismatch, ShareConflict, ShareWithdrawn } from '../share-errors.js';
+import { OwnerDomainMismatch } from '../share-errors.js';
+import { stateAt } from '../share-state.js';
 import { AnswerOffer } from './answer-offer.js';
-import { IncomingShareRow, ShareTombstoneRow } from './incoming-share.entity.js';
+import { FindRecipient } from './find-recipient.js';
+import { IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
+import { KnownOffers } from './known-offers.js';
 
 /** What a repeat of the same call is answered with, word for word. */
 export interface ReceivedShare {
@@ -32,48 +34,30 @@ export interface ReceivedShare {
 @Injectable()
 export class ReceiveShare {
   constructor(
-    private readonly accounts: AccountDirectory,
+    private readonly findRecipient: FindRecipient,
     private readonly transactions: Transactions,
     private readonly relationships: Relationships,
     private readonly shares: IncomingShares,
+    private readonly knownOffers: KnownOffers,
     private readonly answerOffer: AnswerOffer,
     private readonly inbox: Inbox,
     private readonly audit: AuditTrail,
     private readonly events: EventTeller,
     private readonly cloud: OwnCloud,
+    private readonly clock: Clock,
   ) {}
 
   async execute(peer: TrustedPeer, offer: ShareOffer, key: string | undefined): Promise<ReceivedShare> {
     if (!peer.speaksFor(offer.owner)) throw await this.refuseOwner(peer, offer);
-    const recipient = await this.findRecipient(offer.recipient);
-    if (!recipient) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
+    const recipient = await this.findRecipient.execute(offer.recipient);
     const meaning = offer.meaning();
     return this.inbox.once({ peer: peer.id, key, meaning }, async () => {
       await this.relationships.holdTrusted(peer);
       const digest = this.cloud.sealKey.digest(meaning);
-      const share =
-        (await this.known(peer, offer, recipient, digest)) ?? (await this.add(peer, offer, recipient, digest));
+      const known = await this.knownOffers.find(peer, offer, recipient.id, digest);
+      const share = known ?? (await this.add(peer, offer, recipient, digest));
       return { id: share.id, createdAt: share.createdAt.toISOString(), state: share.state };
     });
-  }
-
-  /** The share, if this very offer was made before. It is compared with the offer, not with what became of it. */
-  private async known(peer: TrustedPeer, offer: ShareOffer, recipient: Account, digest: string) {
-    const { shareId, providerId } = offer;
-    await this.shares.holdName(peer, shareId ?? `${providerId} ${recipient.id}`);
-    const rows = this.transactions.repository(IncomingShareRow).createQueryBuilder('share');
-    rows.where('share.relationship_id = :peer', { peer: peer.id });
-    if (shareId !== undefined) rows.andWhere('share.share_id = :shareId', { shareId });
-    else {
-      rows
-        .andWhere(`share.share_id is null and share.provider_id = :providerId and share.recipient_account = :to`)
-        .andWhere(`share.state in ('pending', 'accepted')`)
-        .setParameters({ providerId, to: recipient.id });
-    }
-    const known = await rows.getOne();
-    if (known && known.offerDigest !== digest) throw new ShareConflict();
-    if (!known && shareId !== undefined && (await this.isWithdrawn(peer, shareId))) throw new ShareWithdrawn();
-    return known;
   }
 
   private async add(
@@ -112,27 +96,15 @@ export class ReceiveShare {
       name: share.name,
       counterpart: share.owner,
     });
-    if (this.acceptsAtOnce(peer)) await this.answerOffer.accept(share);
+    if (this.acceptsAtOnce(peer, share)) await this.answerOffer.accept(share);
     return share;
   }
 
-  private acceptsAtOnce(peer: TrustedPeer): boolean {
+  /** What has expired on arrival waits, whatever the setting: its owner may still prolong it. */
+  private acceptsAtOnce(peer: TrustedPeer, share: IncomingShareRow): boolean {
+    if (stateAt(share, this.clock.now()) === 'expired') return false;
     const { acceptInvitations } = peer.policy;
     return acceptInvitations === undefined ? this.cloud.acceptAtOnce : acceptInvitations === 'auto';
-  }
-
-  private isWithdrawn(peer: TrustedPeer, shareId: string): Promise<boolean> {
-    return this.transactions.repository(ShareTombstoneRow).existsBy({ relationshipId: peer.id, shareId });
-  }
-
-  /** A name without a domain is an account id, or a username at any of our domains. */
-  private async findRecipient(recipient: Recipient): Promise<Account | undefined> {
-    if (recipient.kind === 'address') return this.accounts.find(recipient.address.toString());
-    for (const name of [recipient.name, ...this.cloud.domains.map((domain) => `${recipient.name}@${domain}`)]) {
-      const account = await this.accounts.find(name);
-      if (account) return account;
-    }
-    return undefined;
   }
 
   private async refuseOwner(peer: TrustedPeer, offer: ShareOffer): Promise<OwnerDomainMismatch> {

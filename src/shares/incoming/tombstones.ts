@@ -10,9 +10,19 @@ const DAYS = 30;
 export class Tombstones {
   constructor(private readonly transactions: Transactions) {}
 
+  async has(relationshipId: string, shareId: string): Promise<boolean> {
+    const rows = await this.transactions.query(
+      `select 1 from federation.share_tombstone
+       where relationship_id = $1 and share_id = $2 and created_at > now() - make_interval(days => ${DAYS})`,
+      [relationshipId, shareId],
+    );
+    return rows.length > 0;
+  }
+
   async set(relationshipId: string, shareId: string): Promise<void> {
     await this.transactions.query(
-      `insert into federation.share_tombstone (relationship_id, share_id) values ($1, $2) on conflict do nothing`,
+      `insert into federation.share_tombstone (relationship_id, share_id) values ($1, $2)
+       on conflict (relationship_id, share_id) do update set created_at = now()`,
       [relationshipId, shareId],
     );
     await this.transactions.query(

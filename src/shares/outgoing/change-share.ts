@@ -5,7 +5,7 @@ import { StateConflict, ValidationFailed } from '../../kernel/federation-error.j
 import type { Permission } from '../../ocm/permission.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { type ShareMessage, ShareMessages } from '../share-messages.js';
-import { isLive, stateAt } from '../share-state.js';
+import { isLive } from '../share-state.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
 
@@ -17,7 +17,10 @@ export interface ShareChange {
   readonly expiresAt?: string | null;
 }
 
-/** The owner changes a share: true here at once, told in order. What is not named, or is so already, is left alone. */
+/**
+ * The owner changes a share: true here at once, told in order. What is not named, or is so already, is left alone. One
+ * that has expired comes back with a later end.
+ */
 @Injectable()
 export class ChangeShare {
   constructor(
@@ -34,7 +37,9 @@ export class ChangeShare {
     if (expiresAt && expiresAt <= this.clock.now()) throw ValidationFailed.of('expiresAt', 'INVALID');
     return this.transactions.run(async () => {
       const share = await this.shares.lock(id);
-      if (!isLive(stateAt(share, this.clock.now()))) throw new StateConflict(`it is ${share.state}`);
+      const state = await this.shares.stateNow(share);
+      const isProlonged = state === 'expired' && expiresAt !== undefined;
+      if (!isLive(state) && !isProlonged) throw new StateConflict(`it is ${state}`);
       if (change.permission !== undefined && change.permission !== share.permission) {
         await this.apply(share, { permission: change.permission }, 'SHARE_PERMISSION_CHANGED');
       }

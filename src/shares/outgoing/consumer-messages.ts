@@ -16,8 +16,9 @@ const ACTIONS = { accepted: 'share.accepted', declined: 'share.declined', left: 
 const EVENTS = { accepted: 'share-accepted', declined: 'share-declined', left: 'share-left' } as const;
 
 /**
- * What the recipient's answer makes of a share. An answer proves that the offer arrived, whatever we thought of it.
- * `same`: nothing changes, and that is fine.
+ * What the recipient's answer makes of a share. Acceptance proves that the offer arrived, whatever we thought of it.
+ * `same`: nothing changes, and that is fine. An ending is never refused: it ends what lives, an accepted share too (the
+ * recipient's cloud may have taken it for accepted before its user said no), and about what has ended it is no news.
  */
 const TABLE: Record<Answered, Record<OutgoingState, Answered | 'same' | 'conflict' | 'withdrawn'>> = {
   accepted: {
@@ -33,8 +34,8 @@ const TABLE: Record<Answered, Record<OutgoingState, Answered | 'same' | 'conflic
   declined: {
     'pending-delivery': 'declined',
     pending: 'declined',
-    failed: 'declined',
-    accepted: 'conflict',
+    failed: 'same',
+    accepted: 'declined',
     declined: 'same',
     left: 'same',
     withdrawn: 'same',
@@ -43,7 +44,7 @@ const TABLE: Record<Answered, Record<OutgoingState, Answered | 'same' | 'conflic
   left: {
     'pending-delivery': 'left',
     pending: 'left',
-    failed: 'left',
+    failed: 'same',
     accepted: 'left',
     declined: 'same',
     left: 'same',
@@ -66,16 +67,17 @@ export class ConsumerMessages {
   async apply(peer: TrustedPeer, message: NotificationMessage, answer: Answered): Promise<void> {
     const share = await this.shares.lockNamed(peer, message);
     if (!share) {
-      if (await this.incoming.lockNamed(peer, message)) throw new WrongSide();
+      if (await this.incoming.isNamed(peer, message)) throw new WrongSide();
       throw new NotFound('a message about a share that is not known');
     }
-    switch (TABLE[answer][share.state]) {
+    const state = await this.shares.stateNow(share);
+    switch (TABLE[answer][state]) {
       case 'same':
         return;
       case 'withdrawn':
         throw new ShareWithdrawn();
       case 'conflict':
-        throw new StateConflict(`it is ${share.state}`);
+        throw new StateConflict(`it is ${state}`);
       default:
         return this.move(share, answer);
     }

@@ -5,7 +5,7 @@ import type { Secret } from '../../kernel/secret.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import { DEFAULT_DIALECT, dialectNamed } from '../../ocm/dialects.js';
 import { OfferedProtocol } from '../../ocm/offered-protocol.js';
-import { readReceipt } from '../../ocm/receipt.js';
+import { readReceipt, type ShareReceipt } from '../../ocm/receipt.js';
 import { ShareOffer } from '../../ocm/share-offer.js';
 import {
   type Attempt,
@@ -17,6 +17,7 @@ import {
 import { attemptCall } from '../../outbox/judge-answer.js';
 import { PeerClient } from '../../transport/peer-client.js';
 import { PeerEndpoints } from '../../trust/peer-endpoints.js';
+import { Relationships } from '../../trust/relationships.js';
 import type { OfferMeaning } from './offer-share.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
@@ -28,6 +29,7 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
   constructor(
     private readonly endpoints: PeerEndpoints,
     private readonly client: PeerClient,
+    private readonly relationships: Relationships,
     private readonly shares: OutgoingShares,
     private readonly audit: AuditTrail,
     private readonly events: EventTeller,
@@ -37,7 +39,9 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
 
   override async attempt({ id, peer, meaning, secret }: Delivery<OfferMeaning>): Promise<Attempt> {
     const endpoint = await this.endpoints.ofTrusted(peer);
-    if (!endpoint || !secret) return { kind: 'pointless', reason: 'the peer is not trusted' };
+    // The end of trust takes deliveries back itself: what is left waits for a peer that is only suspended.
+    if (!endpoint) return { kind: 'retry', reason: 'not-trusted' };
+    if (!secret) throw new TypeError('an offer without its token');
     return attemptCall(this.client, endpoint, {
       method: 'POST',
       path: '/shares',
@@ -51,10 +55,7 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
     if (share.state !== 'pending-delivery') return this.keepRemoteId(share, settlement);
     switch (settlement.kind) {
       case 'delivered': {
-        const { id, state = 'pending' } = readReceipt(settlement.answer?.body);
-        await this.shares.update(share, { state, remoteId: id ?? null });
-        if (state === 'accepted') await this.tell(share, 'share-accepted');
-        return;
+        return this.deliver(share, readReceipt(settlement.answer?.body));
       }
       case 'refused':
         return this.fail(share, settlement.code);
@@ -63,6 +64,19 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
       case 'pointless':
         return;
     }
+  }
+
+  private async deliver(share: OutgoingShareRow, { id, state }: ShareReceipt): Promise<void> {
+    const isAccepted = state === 'accepted' || (state === undefined && (await this.acceptsImplicitly(share)));
+    await this.shares.update(share, { state: isAccepted ? 'accepted' : 'pending', remoteId: id ?? null });
+    const { id: object, relationshipId: peer } = share;
+    await this.audit.record({ action: isAccepted ? 'share.accepted' : 'share.delivered', object, peer });
+    if (isAccepted) await this.tell(share, 'share-accepted');
+  }
+
+  /** A plain OCM 0.0.3 peer knows no acceptance: our operator may have said that its 201 is one. */
+  private async acceptsImplicitly({ relationshipId }: OutgoingShareRow): Promise<boolean> {
+    return (await this.relationships.find(relationshipId))?.policy.implicitAcceptance === true;
   }
 
   private async keepRemoteId(share: OutgoingShareRow, settlement: Settlement): Promise<void> {

@@ -6,7 +6,7 @@ import { ValidationFailed } from '../../kernel/federation-error.js';
 import { DeliveryRow } from '../../outbox/delivery.entity.js';
 import { type Page, parseCursor, parseLimit, readPage } from '../../persistence/keyset.js';
 import { Transactions } from '../../persistence/transactions.js';
-import { stateAt } from '../share-state.js';
+import { IN_STATE, stateAt } from '../share-state.js';
 import type { OutgoingShareDto } from './outgoing.dto.js';
 import { OUTGOING_STATES, OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
@@ -49,7 +49,7 @@ export class DescribeOutgoing {
     }
     if (state !== undefined) {
       if (!OUTGOING_STATES.some((known) => known === state)) throw ValidationFailed.of('state', 'INVALID');
-      query.andWhere('share.state = :state', { state });
+      query.andWhere(IN_STATE, { state });
     }
     const page = await readPage(query, parseCursor(cursor), parseLimit(limit));
     return { items: await this.describe(page.items), next: page.next };

@@ -8,13 +8,19 @@ import { FederatedAddress } from '../../kernel/federated-address.js';
 import { FederationError, ValidationFailed } from '../../kernel/federation-error.js';
 import { randomId } from '../../kernel/ids.js';
 import { Secret } from '../../kernel/secret.js';
+import { canonicalJson } from '../../ocm/canonical-json.js';
 import type { Permission } from '../../ocm/permission.js';
+import { Inbox } from '../../outbox/inbox.js';
 import { Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { shareOrder } from '../share-messages.js';
 import { OutgoingShareRow } from './outgoing-share.entity.js';
+import { OutgoingShares } from './outgoing-shares.js';
+
+/** Whose keys they are: the host's, apart from those of every peer. */
+const HOST = 'host';
 
 export interface NewShare {
   /** Account id or address of the sharing account. */
@@ -54,13 +60,16 @@ export class OfferShare {
     private readonly resources: ResourceProvider,
     private readonly transactions: Transactions,
     private readonly relationships: Relationships,
+    private readonly shares: OutgoingShares,
+    private readonly inbox: Inbox,
     private readonly outbox: Outbox,
     private readonly audit: AuditTrail,
     private readonly cloud: OwnCloud,
     private readonly clock: Clock,
   ) {}
 
-  async execute(share: NewShare): Promise<OutgoingShareRow> {
+  /** @param key the caller's `Idempotency-Key`: a repeat gives the same share. @throws StateConflict if it meant another */
+  async execute(share: NewShare, key?: string): Promise<OutgoingShareRow> {
     if (!this.cloud.switches.federation || !this.cloud.switches.sharing) {
       throw new FederationError('not-offered', 'NOT_ENABLED');
     }
@@ -73,9 +82,10 @@ export class OfferShare {
     const peer = await this.homeOf(recipient);
     const mayShare = await this.resources.mayShare(owner, share.resourceId);
     if (!mayShare) throw ValidationFailed.of('resourceId', 'NOT_FOUND');
-    return this.transactions.run(() =>
-      this.record(peer, { ...share, expiresAt }, owner.id, owner.username.toString(), recipient.toString()),
-    );
+    const record = { ...share, expiresAt, owner: owner.username.toString(), shareWith: recipient.toString() };
+    const meaning = canonicalJson({ ...share });
+    const { id } = await this.inbox.once({ peer: HOST, key, meaning }, () => this.record(peer, record, owner.id));
+    return this.shares.get(id);
   }
 
   /** The one trusted cloud in whose domains the address lies. */
@@ -89,11 +99,10 @@ export class OfferShare {
 
   private async record(
     peer: TrustedPeer,
-    share: Omit<NewShare, 'expiresAt'> & { expiresAt: Date | null },
+    share: Omit<NewShare, 'expiresAt'> & { readonly expiresAt: Date | null },
     ownerAccount: string,
-    owner: string,
-    shareWith: string,
-  ): Promise<OutgoingShareRow> {
+  ): Promise<{ id: string }> {
+    const { owner, shareWith, permission } = share;
     await this.relationships.holdTrusted(peer);
     const token = Secret.random();
     const repository = this.transactions.repository(OutgoingShareRow);
@@ -107,7 +116,7 @@ export class OfferShare {
       resourceId: share.resourceId,
       name: share.name,
       description: share.description ?? null,
-      permission: share.permission,
+      permission,
       expiresAt: share.expiresAt,
       state: 'pending-delivery',
       reason: null,
@@ -125,14 +134,13 @@ export class OfferShare {
       secret: token,
     });
     await repository.insert(row);
-    const { permission } = share;
     await this.audit.record({
       action: 'share.created',
       object: row.id,
       peer: peer.id,
       details: { owner, shareWith, permission },
     });
-    return row;
+    return { id: row.id };
   }
 }
 

@@ -1,7 +1,8 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import {
   ApiConflictResponse,
   ApiCreatedResponse,
+  ApiHeader,
   ApiNoContentResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
@@ -32,9 +33,14 @@ export class OutgoingSharesController {
 
   /** Share a resource with somebody of another cloud. That cloud may be down: it is told as soon as it can be. */
   @Post()
+  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'a repeat gives the same share' })
   @ApiCreatedResponse({ type: OutgoingShareDto })
-  async create(@Body(JsonBody.of(OfferShareDto)) body: OfferShareDto): Promise<OutgoingShareDto> {
-    return this.describe.one(await this.offerShare.execute(body));
+  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: the key was used for another share' })
+  async create(
+    @Body(JsonBody.of(OfferShareDto)) body: OfferShareDto,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<OutgoingShareDto> {
+    return this.describe.one(await this.offerShare.execute(body, key));
   }
 
   /** Outgoing shares, newest first. */

@@ -4,8 +4,8 @@ import type { NotificationMessage } from '../../ocm/notification.js';
 import { recipientText } from '../../ocm/recipient.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
-import { isLive } from '../share-state.js';
-import { OutgoingShareRow } from './outgoing-share.entity.js';
+import { isLive, isOpen } from '../share-state.js';
+import { OutgoingShareRow, type OutgoingState } from './outgoing-share.entity.js';
 
 /** Shares that accounts of ours offer to other clouds. */
 @Injectable()
@@ -27,16 +27,29 @@ export class OutgoingShares {
     return row;
   }
 
-  /** The share with this peer that a message is about; locked. @throws ValidationFailed `providerId`/`AMBIGUOUS` */
+  /**
+   * The share with this peer that a message is about; locked. Its shareId says all; the resource alone may mean several,
+   * of which those that something may still become of count first.
+   * @throws ValidationFailed `providerId`/`AMBIGUOUS`
+   */
   async lockNamed(peer: TrustedPeer, message: NotificationMessage): Promise<OutgoingShareRow | undefined> {
-    const rows = await this.named(peer, message).setLock('pessimistic_write').limit(3).getMany();
-    const open = rows.filter((row) => isLive(row.state) || row.state === 'failed');
+    const rows = await this.named(peer, message).setLock('pessimistic_write').limit(2).getMany();
+    const open = rows.filter((row) => isOpen(row.state));
     if (message.shareId === undefined && open.length > 1) throw ValidationFailed.of('providerId', 'AMBIGUOUS');
     return open[0] ?? rows[0];
   }
 
   isNamed(peer: TrustedPeer, message: NotificationMessage): Promise<boolean> {
     return this.named(peer, message).getExists();
+  }
+
+  /** Its state by the database's clock, which alone decides whether it has expired. */
+  async stateNow({ state, expiresAt }: OutgoingShareRow): Promise<OutgoingState> {
+    if (!isLive(state) || expiresAt === null) return state;
+    const [row] = await this.transactions.query<{ over: boolean }>(`select $1::timestamptz <= now() as over`, [
+      expiresAt,
+    ]);
+    return row?.over ? 'expired' : state;
   }
 
   async update(row: OutgoingShareRow, values: Partial<OutgoingShareRow>): Promise<void> {
@@ -50,10 +63,10 @@ export class OutgoingShares {
       .repository(OutgoingShareRow)
       .createQueryBuilder('share')
       .where('share.relationship_id = :peer', { peer: peer.id })
-      .orderBy('share.created_at', 'DESC');
-    if (shareId !== undefined) query.andWhere('share.share_id = :shareId', { shareId });
-    if (providerId !== undefined) query.andWhere('share.resource_id = :providerId', { providerId });
-    if (recipient) query.andWhere('share.share_with = :to', { to: recipientText(recipient) });
-    return query;
+      .orderBy(`share.state in ('pending-delivery', 'pending', 'accepted', 'failed')`, 'DESC')
+      .addOrderBy('share.created_at', 'DESC');
+    if (shareId !== undefined) return query.andWhere('share.share_id = :shareId', { shareId });
+    query.andWhere('share.resource_id = :providerId', { providerId });
+    return recipient ? query.andWhere('share.share_with = :to', { to: recipientText(recipient) }) : query;
   }
 }

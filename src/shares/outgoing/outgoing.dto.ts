@@ -1,8 +1,25 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional, IsString } from 'class-validator';
+import { IsIn, IsISO8601, IsOptional, IsString, ValidateIf } from 'class-validator';
 import { PERMISSIONS, type Permission } from '../../ocm/permission.js';
-import { IsOneLine, IsText, MaxBytes } from '../../ocm/validation/text-rules.js';
+import { IsOneLine, IsText, MaxBytes, textRule } from '../../ocm/validation/text-rules.js';
 import { OUTGOING_STATES, type OutgoingState } from './outgoing-share.entity.js';
+
+/** A moment in ISO 8601 that is a date and a time with its zone: a bare date or a week means something else to everybody. */
+function IsMoment(): PropertyDecorator {
+  const iso = IsISO8601({ strict: true, strictSeparator: true });
+  const shape = textRule('isMoment', 'INVALID', (text) => MOMENT.test(text) && !Number.isNaN(Date.parse(text)));
+  return (prototype, property) => {
+    iso(prototype, property);
+    shape(prototype, property);
+  };
+}
+
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** May be left out; null is no way to do so. */
+function IsLeftOutOr(): PropertyDecorator {
+  return ValidateIf((_, value) => value !== undefined);
+}
 
 export class OfferShareDto {
   /**
@@ -30,7 +47,7 @@ export class OfferShareDto {
   name: string;
 
   /** @example "Season 2026, please comment" */
-  @IsOptional()
+  @IsLeftOutOr()
   @IsText()
   @MaxBytes(2048)
   description?: string;
@@ -52,8 +69,8 @@ export class OfferShareDto {
    * When it ends by itself, ISO 8601.
    * @example "2099-12-31T23:59:59Z"
    */
-  @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsLeftOutOr()
+  @IsMoment()
   @MaxBytes(40)
   expiresAt?: string;
 }
@@ -61,18 +78,21 @@ export class OfferShareDto {
 export class ChangeShareDto {
   /** @example "read_write" */
   @ApiProperty({ enum: PERMISSIONS, required: false })
-  @IsOptional()
+  @IsLeftOutOr()
   @IsIn(PERMISSIONS)
   permission?: Permission;
 
   /** @example "Field notes 2026" */
-  @IsOptional()
+  @IsLeftOutOr()
   @IsOneLine()
   @MaxBytes(255)
   name?: string;
 
-  /** @example "please comment" */
-  @IsOptional()
+  /**
+   * An empty text takes it away.
+   * @example "please comment"
+   */
+  @IsLeftOutOr()
   @IsText()
   @MaxBytes(2048)
   description?: string;
@@ -83,7 +103,7 @@ export class ChangeShareDto {
    */
   @ApiProperty({ type: String, nullable: true, required: false })
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsMoment()
   @MaxBytes(40)
   expiresAt?: string | null;
 }

@@ -4,12 +4,13 @@ import { StateConflict } from '../../kernel/federation-error.js';
 import { Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { ShareMessages, shareOrder } from '../share-messages.js';
-import { isLive } from '../share-state.js';
+import { isOpen } from '../share-state.js';
 import { OutgoingShares } from './outgoing-shares.js';
 
 /**
  * The owner withdraws a share: the token is dead at commit, the other cloud is told as long as it takes. What still waits
- * to be told about the share is taken back. Withdrawing twice changes nothing.
+ * to be told about the share is taken back. Withdrawing twice changes nothing. One that failed to be delivered can be
+ * withdrawn too: it may have arrived after all, and an acceptance would bring it to life.
  */
 @Injectable()
 export class WithdrawShare {
@@ -26,7 +27,7 @@ export class WithdrawShare {
     return this.transactions.run(async () => {
       const share = await this.shares.lock(id);
       if (share.state === 'withdrawn') return;
-      if (!isLive(share.state)) throw new StateConflict(`it is ${share.state}`);
+      if (!isOpen(share.state)) throw new StateConflict(`it is ${share.state}`);
       const sequence = Number(share.sequence) + 1;
       await this.shares.update(share, { state: 'withdrawn', tokenHash: null, sequence: String(sequence) });
       await this.outbox.cancel({ peer: share.relationshipId, orderingKey: shareOrder(id) });

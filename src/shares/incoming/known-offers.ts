@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../../audit/audit-trail.js';
+import { Clock } from '../../kernel/clock.js';
+import type { ShareOffer } from '../../ocm/share-offer.js';
+import { Transactions } from '../../persistence/transactions.js';
+import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { ShareConflict, ShareWithdrawn } from '../share-errors.js';
+import { stateAt } from '../share-state.js';
+import { IncomingShareRow } from './incoming-share.entity.js';
+import { IncomingShares } from './incoming-shares.js';
+import { Tombstones } from './tombstones.js';
+
+/** Tells a repeated offer from a new one. */
+@Injectable()
+export class KnownOffers {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly shares: IncomingShares,
+    private readonly tombstones: Tombstones,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The share, if this very offer was made before: compared with the offer as first received, not with what became of it.
+   * Until the transaction ends nobody else decides about the same offer.
+   * @param account id of the recipient
+   * @throws ShareConflict, ShareWithdrawn
+   */
+  async find(peer: TrustedPeer, offer: ShareOffer, account: string, digest: string) {
+    const { shareId, providerId } = offer;
+    await this.shares.holdName(peer, shareId ?? `${providerId} ${account}`);
+    const known = shareId === undefined ? await this.plain(peer, offer, account) : await this.named(peer, shareId);
+    if (known?.offerDigest === digest) return known;
+    if (known && !(await this.isOver(known))) throw new ShareConflict();
+    if (shareId !== undefined && (await this.tombstones.has(peer.id, shareId))) throw new ShareWithdrawn();
+    return undefined;
+  }
+
+  private named({ id }: TrustedPeer, shareId: string): Promise<IncomingShareRow | null> {
+    return this.transactions.repository(IncomingShareRow).findOneBy({ relationshipId: id, shareId });
+  }
+
+  /** Plain OCM 0.0.3 names no share: one that has not ended stands for its resource and recipient. */
+  private plain({ id }: TrustedPeer, { providerId }: ShareOffer, account: string): Promise<IncomingShareRow | null> {
+    return this.transactions
+      .repository(IncomingShareRow)
+      .createQueryBuilder('share')
+      .setLock('pessimistic_write')
+      .where('share.relationship_id = :id and share.share_id is null', { id })
+      .andWhere('share.provider_id = :providerId and share.recipient_account = :account', { providerId, account })
+      .andWhere(`share.state in ('pending', 'accepted')`)
+      .getOne();
+  }
+
+  /** A plain share that has expired gives its place to a new one, for good. A share with an id of its own never does. */
+  private async isOver(share: IncomingShareRow): Promise<boolean> {
+    if (share.shareId !== null || stateAt(share, this.clock.now()) !== 'expired') return false;
+    await this.shares.update(share, { state: 'expired', protocolsSealed: null, confirmed: false });
+    await this.audit.record({ action: 'share.expired', object: share.id, peer: share.relationshipId });
+    return true;
+  }
+}
