@@ -45,6 +45,8 @@ describe('routes', () => {
     const expected = (path: string) => {
       if (path.startsWith('/admin/')) return ['operator'];
       if (path.startsWith('/api/')) return ['host'];
+      // Where our listener for peers is: read before anybody knows anybody.
+      if (path === '/federation') return ['anyone'];
       if (/^\/(?:health|docs|docs-json)(?:\/|$)/.test(path)) return ['anyone'];
       return ['peer', 'stranger'];
     };
