@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { OutboxBell } from '../../src/outbox/outbox-bell.js';
 import { type CertificateAuthority, type IssuedCertificate, spkiPin } from '../../src/transport/certificates.js';
 import { eventually, serviceOf, type TestCloud } from '../support/cloud.js';
 import { type CallResult, HostilePeer } from '../support/hostile-peer.js';
@@ -99,7 +100,10 @@ export function impatiently<T>(
   probe: () => Promise<T | undefined | false>,
 ) {
   return eventually(what, async () => {
-    for (const cloud of clouds) await cloud.retryNow();
+    for (const cloud of clouds) {
+      await cloud.retryNow();
+      cloud.get(OutboxBell).ring();
+    }
     return probe();
   });
 }
