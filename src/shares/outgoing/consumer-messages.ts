@@ -18,7 +18,8 @@ const EVENTS = { accepted: 'share-accepted', declined: 'share-declined', left: '
 /**
  * What the recipient's answer makes of a share. Acceptance proves that the offer arrived, whatever we thought of it.
  * `same`: nothing changes, and that is fine. An ending is never refused: it ends what lives, an accepted share too (the
- * recipient's cloud may have taken it for accepted before its user said no), and about what has ended it is no news.
+ * recipient's cloud may have taken it for accepted before its user said no) and one that has expired, which a later end
+ * would bring back; about what has ended for good it is no news.
  */
 const TABLE: Record<Answered, Record<OutgoingState, Answered | 'same' | 'conflict' | 'withdrawn'>> = {
   accepted: {
@@ -39,7 +40,7 @@ const TABLE: Record<Answered, Record<OutgoingState, Answered | 'same' | 'conflic
     declined: 'same',
     left: 'same',
     withdrawn: 'same',
-    expired: 'same',
+    expired: 'declined',
   },
   left: {
     'pending-delivery': 'left',
@@ -49,7 +50,7 @@ const TABLE: Record<Answered, Record<OutgoingState, Answered | 'same' | 'conflic
     declined: 'same',
     left: 'same',
     withdrawn: 'same',
-    expired: 'same',
+    expired: 'left',
   },
 };
 
