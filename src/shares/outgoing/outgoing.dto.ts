@@ -42,12 +42,14 @@ export class OfferShareDto {
    * Name of the folder, as the recipient sees it.
    * @example "Field notes"
    */
+  @IsString()
   @IsOneLine()
   @MaxBytes(255)
   name: string;
 
   /** @example "Season 2026, please comment" */
   @IsLeftOutOr()
+  @IsString()
   @IsText()
   @MaxBytes(2048)
   description?: string;
@@ -56,6 +58,7 @@ export class OfferShareDto {
    * What the file platform calls it.
    * @example "field-notes"
    */
+  @IsString()
   @IsOneLine()
   @MaxBytes(255)
   resourceId: string;
@@ -84,6 +87,7 @@ export class ChangeShareDto {
 
   /** @example "Field notes 2026" */
   @IsLeftOutOr()
+  @IsString()
   @IsOneLine()
   @MaxBytes(255)
   name?: string;
@@ -93,6 +97,7 @@ export class ChangeShareDto {
    * @example "please comment"
    */
   @IsLeftOutOr()
+  @IsString()
   @IsText()
   @MaxBytes(2048)
   description?: string;
