@@ -98,9 +98,11 @@ export class DeliverConfirmation extends DeliveryHandler<ConfirmationMeaning> {
    * else may follow on a confirmation that has arrived: it is taken back, lest the other side trust us alone.
    */
   private async giveUp(relationship: RelationshipRow, request: TrustRequestRow, settlement: Settlement): Promise<void> {
-    const reason = settlement.kind === 'refused' ? 'CONFIRMATION_REFUSED' : 'NOT_REACHED';
+    const outcome = settlement.kind === 'refused' ? 'CONFIRMATION_REFUSED' : 'NOT_REACHED';
+    // Refused without an answer: by ourselves, before we called.
+    const reason = settlement.kind === 'refused' && !settlement.answer ? settlement.code : outcome;
     const isOpen = relationship.state === 'CONFIRMING' || relationship.state === 'REQUESTED';
-    await this.requests.update(request, { state: 'ended', outcome: reason });
+    await this.requests.update(request, { state: 'ended', outcome });
     if (relationship.state === 'CONFIRMING') await this.life.end(relationship, 'REJECTED', reason, ['trust-request']);
     const isDenied = settlement.kind === 'refused' && (settlement.answer?.status ?? 401) === 401;
     if (isOpen && !isDenied) await this.answerRequest.retract(request, relationship.id);

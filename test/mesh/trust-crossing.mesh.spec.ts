@@ -42,6 +42,7 @@ describe('requests for trust that cross', () => {
   afterEach(async () => {
     await forgetAll(a, b);
     impostor.requests.length = 0;
+    honest.requests.length = 0;
     impostor.connections.length = 0;
     impostor.dialled = 0;
   });
@@ -114,6 +115,54 @@ describe('requests for trust that cross', () => {
     expect(await stateOf(a, id)).toBe('TRUSTED');
   });
 
+  it('end for both if one is revoked while its confirmation of the other is under way', async () => {
+    let slow = true;
+    honest.behaviour = ({ path, body }) => {
+      if (path !== '/federation/trust-confirmations') return { kind: 'json', status: 202, body: { status: 'PENDING' } };
+      if (slow && body.includes('"accepted"')) return { kind: 'hang' };
+      return { kind: 'json', body: { fingerprint: pinOf(honest.credential), relationship: 'of-c', domains: [] } };
+    };
+    const { id, code } = await added(a, honest);
+    await ask(honest, a);
+    await eventually('our confirmation is under way', async () => {
+      return received(honest, '/federation/trust-confirmations').length > 0;
+    });
+    expect((await confirm(honest, a, { code })).status).toBe(200);
+    expect(await stateOf(a, id)).toBe('TRUSTED');
+    await a.api('DELETE', `/admin/services/${id}`);
+    slow = false;
+    await eventually('what arose of it is ended as well', async () => received(honest, '/federation/trust').length > 1);
+    expect(received(honest, '/federation/trust-confirmations').map(({ decision }) => decision)).toEqual([
+      'accepted',
+      'rejected',
+    ]);
+    expect(received(honest, '/federation/trust')).toContainEqual({ relationship: 'of-c', reason: 'CANCELLED' });
+    honest.dropConnections();
+  });
+
+  it('end for both if one refuses the request of the other after it was given trust', async () => {
+    honest.behaviour = ({ path, body }) => {
+      if (path === '/federation/trust-requests') return { kind: 'json', status: 503, headers: { 'retry-after': '1' } };
+      if (path === '/federation/trust-confirmations' && body.includes('"accepted"')) {
+        return { kind: 'close-before-answer' };
+      }
+      return { kind: 'json', body: { fingerprint: pinOf(honest.credential), relationship: 'of-c', domains: [] } };
+    };
+    const { id } = await added(a, honest);
+    await ask(honest, a);
+    await eventually('it has our confirmation', async () => {
+      return received(honest, '/federation/trust-confirmations').length > 0;
+    });
+    const { behaviour } = honest;
+    honest.behaviour = (request) => {
+      if (request.path === '/federation/trust-requests') return { kind: 'json', status: 400 };
+      return typeof behaviour === 'function' ? behaviour(request) : behaviour;
+    };
+    await impatiently('it is told that it is over', [a], async () => received(honest, '/federation/trust').length > 0);
+    expect(await stateOf(a, id)).toBe('REJECTED');
+    expect(received(honest, '/federation/trust')).toEqual([{ relationship: 'of-c', reason: 'CANCELLED' }]);
+  });
+
   it.each([
     ['before our operator asks', 'before'],
     ['while our request waits', 'between'],
@@ -168,7 +217,7 @@ describe('requests for trust that cross', () => {
     await claimToBeB(impostor.origin);
     const { id } = await inState(a, b.origin, 'INVITED');
     await a.json('POST', `/admin/services/${id}/accept`);
-    expect(await becomes(a, id, 'REJECTED')).toMatchObject({ reason: 'CONFIRMATION_REFUSED' });
+    expect(await becomes(a, id, 'REJECTED')).toMatchObject({ reason: 'ENDPOINT_NOT_CONFIRMED' });
   });
 
   it('never quote our code to anybody but the origin that was typed', async () => {

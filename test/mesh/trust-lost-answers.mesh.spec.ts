@@ -141,6 +141,33 @@ describe('a cloud whose peer answers badly', () => {
       expect((await peer.call(cloud.origin, { method: 'POST', path: '/federation/ping' })).status).toBe(401);
     });
 
+    it('never trusts a key that another peer came to hold meanwhile', async () => {
+      peer.script({ kind: 'close-before-answer' }, good(), { kind: 'json', status: 204 });
+      const id = await accept();
+      await eventually('it was tried', async () => (await service(cloud, id)).reason !== null);
+      await cloud.rows(
+        `insert into federation.relationship (id, origin, endpoint, state, pin, own_reference)
+         values ('sibling', 'https://b.localhost:1', 'https://b.localhost:1', 'TRUSTED', $1, 'ours')`,
+        pinOf(peer.credential),
+      );
+      await impatiently('it is told', [cloud], async () => ended().length > 0);
+      expect(await service(cloud, id)).toMatchObject({ state: 'REJECTED', reason: 'FINGERPRINT_IN_USE' });
+      expect(await stateOf(cloud, 'sibling')).toBe('TRUSTED');
+    });
+
+    it('is not accepted for a key that another peer holds', async () => {
+      await ask(peer, cloud);
+      const id = await invited();
+      await cloud.rows(
+        `insert into federation.relationship (id, origin, endpoint, state, pin, own_reference)
+         values ('sibling', 'https://b.localhost:1', 'https://b.localhost:1', 'TRUSTED', $1, 'ours')`,
+        pinOf(peer.credential),
+      );
+      expect((await cloud.api('POST', `/admin/services/${id}/accept`)).status).toBe(409);
+      expect(await stateOf(cloud, id)).toBe('INVITED');
+      expect(peer.requests).toEqual([]);
+    });
+
     it('ends the request of whoever cannot confirm it', async () => {
       peer.script({ kind: 'json', status: 401, body: { message: 'CLIENT_NOT_AUTHENTICATED' } });
       const id = await accept();

@@ -170,7 +170,7 @@ describe('clouds whose peers call on a listener of their own', () => {
     ])('is called by nobody if the origin’s document %s', async (_, values) => {
       peer.behaviour = documentOf(values());
       elsewhere.behaviour = confirmed(pinOf(peer.credential));
-      expect(await becomes(normal, await accept(), 'REJECTED')).toMatchObject({ reason: 'CONFIRMATION_REFUSED' });
+      expect(await becomes(normal, await accept(), 'REJECTED')).toMatchObject({ reason: 'ENDPOINT_NOT_CONFIRMED' });
       expect(elsewhere.requests).toEqual([]);
     });
 
