@@ -2,6 +2,7 @@ import type { FieldError } from '../kernel/federation-error.js';
 import { isJsonObject } from './canonical-json.js';
 import type { Permission } from './permission.js';
 import type { Flavour } from './share-offer.js';
+import { isOneLine } from './validation/text-rules.js';
 
 /** A share that a peer offered us, as we describe it back to that peer. Holds no secret. */
 export interface DescribedShare {
@@ -36,7 +37,7 @@ export function readReceipt(body: unknown): ShareReceipt {
   if (!isJsonObject(body)) return {};
   const { id, state } = body;
   return {
-    id: typeof id === 'string' && id.length > 0 && Buffer.byteLength(id) <= 255 ? id : undefined,
+    id: typeof id === 'string' && isOneLine(id) && Buffer.byteLength(id) <= 255 ? id : undefined,
     state: state === 'pending' || state === 'accepted' ? state : undefined,
   };
 }

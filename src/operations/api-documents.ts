@@ -100,5 +100,5 @@ function completed([path, item]: [string, PathItem]): [string, PathItem] {
 
 function requirementOf(path: string): Record<string, string[]>[] {
   if (groupOf(path) !== 'federation') return [{ bearer: [] }];
-  return /^\/(?:ocm\/)?(?:federation|shares|notifications)(?:\/|$)/.test(path) ? [{ clientCertificate: [] }] : [];
+  return /^\/(?:federation\/|(?:ocm\/)?(?:shares|notifications)(?:\/|$))/.test(path) ? [{ clientCertificate: [] }] : [];
 }

@@ -99,7 +99,7 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     return listener;
   }
 
-  /** From now on new connections to a listener see another certificate. */
+  /** From now on new connections to a listener see this certificate. */
   async show(listener: Listener, tls: KeyAndCertificate): Promise<void> {
     const context = { ...tls, askForClientCertificates: true, namedAuthority: await this.nobody };
     if ('setSecureContext' in listener) listener.setSecureContext(secureContextOptions(context));

@@ -15,8 +15,9 @@ export function once(stop: () => Promise<void>): () => Promise<void> {
 }
 
 /**
- * Ties a server to its process: SIGTERM and SIGINT stop it and exit 0; an error that nobody caught is logged, then it
- * stops and exits 1, because nobody knows what state such an error left behind. A stop that fails exits 1 too.
+ * Ties a server to its process: the first SIGTERM or SIGINT stops it and exits 0, a second one exits 1 at once; an error
+ * that nobody caught is logged, then it stops and exits 1, because nobody knows what state such an error left behind. A
+ * stop that fails exits 1 too.
  */
 export function stopWithProcess(
   server: Stoppable,
@@ -24,6 +25,7 @@ export function stopWithProcess(
   host: Pick<NodeJS.Process, 'on' | 'exit'> = process,
 ): void {
   let code = 0;
+  let asked = false;
   const leave = (because: number) => {
     code = Math.max(code, because);
     server.stop().then(
@@ -34,7 +36,12 @@ export function stopWithProcess(
       },
     );
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) host.on(signal, () => leave(0));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    host.on(signal, () => {
+      if (asked) host.exit(1);
+      asked = true;
+      leave(0);
+    });
   const uncaught = (event: string) => (error: unknown) => {
     logger.error(`${event}: nobody caught this`, error);
     leave(1);

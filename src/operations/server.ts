@@ -12,9 +12,6 @@ import { createFederationAdapter, type FederationAdapter } from './federation-ad
 import { once } from './graceful-stop.js';
 import { type LogLevel, PinoLogger } from './logging.js';
 
-/** How often the listener for peers looks whether our federation certificate was rotated, in milliseconds. */
-const ROTATION_CHECK = 30_000;
-
 export interface FederationServerOptions {
   readonly federation: FederationOptions;
   /** Where to listen. `federationPort` counts only if `federationOrigin` differs from `publicOrigin`. 0 = any free port. */
@@ -90,24 +87,15 @@ export async function startFederationServer(
   }
 }
 
-/** Peers' calls arrive on a listener of their own, which shows the federation certificate, the rotated one soon after. */
+/** Peers' calls arrive on a listener of their own, which shows the federation certificate. */
 async function listenForPeers(
   app: NestFastifyApplication,
   adapter: FederationAdapter,
   options: FederationServerOptions,
 ) {
-  const identity = app.get(OwnIdentity, { strict: false });
+  const identity = app.get(OwnIdentity, { strict: false }).current();
   const { host, port, federationPort } = options.listen;
-  let shown = identity.current();
-  const listener = await adapter.listenForPeers(shown, { host, port: federationPort ?? port + 1 });
-  const rotation = setInterval(() => {
-    const current = identity.current();
-    if (current.pin === shown.pin) return;
-    shown = current;
-    void adapter.show(listener, current);
-  }, ROTATION_CHECK).unref();
-  listener.once('close', () => clearInterval(rotation));
-  return portOf(listener);
+  return portOf(await adapter.listenForPeers(identity, { host, port: federationPort ?? port + 1 }));
 }
 
 function describe(

@@ -16,9 +16,24 @@ export async function roleOf(url: string): Promise<string> {
   }
 }
 
-/** What the application's own role may do in a schema that it does not own. Said again after every migration. */
-export async function grantTo(owner: pg.Client, role: string): Promise<void> {
-  const name = pg.escapeIdentifier(role);
+/**
+ * What the application's own role may do in a schema that it does not own; nothing if it is the owner after all. Said again
+ * after every migration, all at once: at no moment may it do more.
+ */
+export async function grantToApplication(owner: pg.Client, role: string): Promise<void> {
+  const { rows } = await owner.query<{ role: string }>('select current_user as role');
+  if (rows[0]?.role === role) return;
+  await owner.query('begin');
+  try {
+    await grant(owner, pg.escapeIdentifier(role));
+    await owner.query('commit');
+  } catch (error) {
+    await owner.query('rollback');
+    throw error;
+  }
+}
+
+async function grant(owner: pg.Client, name: string): Promise<void> {
   const appendOnly = APPEND_ONLY.map((table) => `${SCHEMA}.${table}`).join(', ');
   await owner.query(`grant usage on schema ${SCHEMA} to ${name}`);
   await owner.query(`grant select, insert, update, delete on all tables in schema ${SCHEMA} to ${name}`);

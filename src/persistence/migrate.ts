@@ -2,7 +2,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import type { DatabaseOptions } from '../host/federation-options.js';
 import { SCHEMA } from './connection.js';
-import { grantTo, roleOf } from './grants.js';
+import { grantToApplication, roleOf } from './grants.js';
 import { MIGRATIONS } from './migrations/index.js';
 
 /** Any number that nobody else locks: the letters "enteMigr" read as a 64-bit integer. */
@@ -34,7 +34,7 @@ export async function migrate(options: DatabaseOptions): Promise<void> {
     } finally {
       await dataSource.destroy();
     }
-    if (url !== options.url) await grantTo(lock, await roleOf(options.url));
+    if (url !== options.url) await grantToApplication(lock, await roleOf(options.url));
   } finally {
     await lock.end();
   }

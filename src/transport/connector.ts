@@ -6,7 +6,7 @@ import { Deadline } from './deadline.js';
 import { LeastRecentlyUsed } from './least-recently-used.js';
 import { type ClientCredential, credentialKey, type PeerEndpoint } from './peer-endpoint.js';
 import { permittedAddresses } from './resolver.js';
-import { judgeServer } from './server-verdict.js';
+import { judgeServer, type ServerVerdict } from './server-verdict.js';
 import { codeOf, failureOf, TransportFailure } from './transport-failure.js';
 import type { TransportSettings } from './transport-settings.js';
 
@@ -62,9 +62,15 @@ export class Connector {
 
   #contextFor({ credential, proof }: PeerEndpoint): tls.SecureContext {
     const key = `${proof.kind} ${credentialKey(credential)}`;
-    const roots = proof.kind === 'web' ? [...tls.rootCertificates, ...this.settings.extraRoots] : [];
+    const roots = proof.kind === 'web' ? [...webRoots(), ...this.settings.extraRoots] : [];
     return this.#contexts.get(key) ?? this.#contexts.set(key, secureContext(credential, roots));
   }
+}
+
+/** The public authorities that the runtime knows, and those of the operating system where the runtime can read them. */
+function webRoots(): readonly string[] {
+  const { getCACertificates } = tls as { getCACertificates?: (type: 'system') => string[] };
+  return [...tls.rootCertificates, ...(getCACertificates?.('system') ?? [])];
 }
 
 function secureContext(credential: ClientCredential, roots: string[]): tls.SecureContext {
@@ -100,11 +106,20 @@ async function secure(tcp: Socket, endpoint: PeerEndpoint, secureContext: tls.Se
     if (untrusted) throw new TransportFailure('tls-chain', `${base.authority} (${untrusted})`);
     throw failureOf(error, 'connect');
   });
-  const presented = { certificate: socket.getPeerX509Certificate(), chainVerified: socket.authorized };
-  const verdict = judgeServer(presented, base.host, proof, new Date());
+  const verdict = verdictOn(socket, endpoint);
   if (verdict.kind === 'accepted') return { socket, pin: verdict.pin, validUntil: verdict.validUntil };
   socket.destroy();
   throw new TransportFailure(verdict.reason, `${base.authority}: ${verdict.why}`);
+}
+
+/** A certificate that cannot be read is refused like one that can. */
+function verdictOn(socket: tls.TLSSocket, { base, proof }: PeerEndpoint): ServerVerdict {
+  try {
+    const presented = { certificate: socket.getPeerX509Certificate(), chainVerified: socket.authorized };
+    return judgeServer(presented, base.host, proof, new Date());
+  } catch {
+    return { kind: 'refused', reason: 'tls-chain', why: 'its certificate cannot be read' };
+  }
 }
 
 /** The socket once the event has come; if an error or the signal is first, the socket is destroyed. */

@@ -37,6 +37,14 @@ describe('a server tied to its process', () => {
     },
   );
 
+  it('exits 1 at once at a second signal', async () => {
+    const { host, codes } = tied(() => new Promise(() => undefined));
+    host.emit('SIGTERM');
+    host.emit('SIGINT');
+    await soon();
+    expect(codes).toEqual([1]);
+  });
+
   it('exits 1 if it cannot stop', async () => {
     const { host, codes } = tied(() => Promise.reject(new Error('stuck')));
     host.emit('SIGTERM');

@@ -13,19 +13,27 @@ export class ProtocolUriNotAllowed extends FederationError {
 
 /** Option names whose values are uris, whatever they look like: `uri`, `srcUri`, `uriTemplate`, `server_url`, `href` … */
 const URI_KEY = /(?:ur[il]s?|href|endpoint)(?:[_-]?template)?$/i;
-const LOOKS_ABSOLUTE = /^\s*[a-z][a-z0-9+.-]*:[/\\]{2}/i;
+/** Credentials in standard base64 may begin with two slashes. */
+const CREDENTIAL_KEY = /(?:token|secret|password)$/i;
+const HAS_AUTHORITY = /^\s*[a-z][a-z0-9+.-]*:[/\\]{2}/i;
+/** What browsers complete to a web address elsewhere: `https:evil.example`, `//evil.example`. */
+const WOULD_BE_COMPLETED = /^\s*(?:https?:|[/\\]{2})/i;
 
 /** Every uri in the options, however deep, that leads away from the peer's host or is not https. `path`: the wire path. */
-export function strayUris(value: unknown, peerHost: string, path: string, isUri = false): FieldError[] {
-  if (Array.isArray(value)) return value.flatMap((entry, at) => strayUris(entry, peerHost, `${path}[${at}]`, isUri));
+export function strayUris(value: unknown, peerHost: string, path: string, key = ''): FieldError[] {
+  if (Array.isArray(value)) return value.flatMap((entry, at) => strayUris(entry, peerHost, `${path}[${at}]`, key));
   if (isJsonObject(value)) {
-    return Object.entries(value).flatMap(([key, entry]) =>
-      strayUris(entry, peerHost, `${path}.${key}`, URI_KEY.test(key)),
-    );
+    return Object.entries(value).flatMap(([name, entry]) => strayUris(entry, peerHost, `${path}.${name}`, name));
   }
-  if (value === null || !(isUri || (typeof value === 'string' && LOOKS_ABSOLUTE.test(value)))) return [];
+  if (value === null || !isUri(key, value)) return [];
   const stays = typeof value === 'string' && staysAt(value, peerHost);
   return stays ? [] : [{ name: path.slice(0, 200), message: NOT_ALLOWED }];
+}
+
+function isUri(key: string, value: unknown): boolean {
+  if (URI_KEY.test(key)) return true;
+  if (typeof value !== 'string') return false;
+  return HAS_AUTHORITY.test(value) || (!CREDENTIAL_KEY.test(key) && WOULD_BE_COMPLETED.test(value));
 }
 
 /**

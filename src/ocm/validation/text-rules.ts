@@ -14,22 +14,22 @@ function isText(text: string): boolean {
   return !NOT_IN_TEXT.test(text.replaceAll('\r\n', '\n'));
 }
 
-/** At most so many bytes of UTF-8. */
+/** At most so many bytes of UTF-8. That it is a text is for another rule to say. */
 export function MaxBytes(limit: number, options?: ValidationOptions): PropertyDecorator {
   return textRule('maxBytes', 'TOO_LONG', (text) => Buffer.byteLength(text) <= limit, options);
 }
 
-/** At most so many characters (code points). */
+/** At most so many characters (code points). That it is a text is for another rule to say. */
 export function MaxCharacters(limit: number, options?: ValidationOptions): PropertyDecorator {
   return textRule('maxCharacters', 'TOO_LONG', (text) => text.length <= limit || [...text].length <= limit, options);
 }
 
 export function IsOneLine(options?: ValidationOptions): PropertyDecorator {
-  return textRule('isOneLine', 'INVALID', isOneLine, options);
+  return valueRule('isOneLine', 'INVALID', (value) => typeof value === 'string' && isOneLine(value), options);
 }
 
 export function IsText(options?: ValidationOptions): PropertyDecorator {
-  return textRule('isText', 'INVALID', isText, options);
+  return valueRule('isText', 'INVALID', (value) => typeof value === 'string' && isText(value), options);
 }
 
 /** Last second of the year 9999: later dates have no ISO 8601 form of four-digit years. */

@@ -73,9 +73,13 @@ describe('the strict reader of JSON', () => {
 
   it('refuses a million opening brackets at once', () => {
     const bytes = Buffer.from('['.repeat(1_000_000));
-    const startedAt = performance.now();
-    expect(refusedAs(bytes)).toEqual(['body: TOO_DEEP']);
-    expect(performance.now() - startedAt).toBeLessThan(20);
+    const times = [1, 2, 3, 4, 5].map(() => {
+      const startedAt = performance.now();
+      expect(refusedAs(bytes)).toEqual(['body: TOO_DEEP']);
+      return performance.now() - startedAt;
+    });
+    // The machine may be busy with something else meanwhile, but not every time.
+    expect(Math.min(...times)).toBeLessThan(20);
   });
 
   it.each([

@@ -361,6 +361,10 @@ describe('the protocols of an offered share', () => {
     expect(decode(webdav({ uri })).protocols).toHaveLength(1);
   });
 
+  it.each(['//evil.example/x', 'https:evil.example', ' \\\\evil.example'])('may not lead away as %s', (server) => {
+    expect(() => decode(webdav({ access_token: 't', server }))).toThrow('PROTOCOL_URI_NOT_ALLOWED');
+  });
+
   it('may have options that merely look a little like uris', () => {
     expect(
       decode(webdav({ access_token: '//token:with/signs==', security: 'https', ratio: '16:9' })).protocols,
