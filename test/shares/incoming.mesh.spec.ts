@@ -2,7 +2,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
 import { eventually, TestCloud } from '../support/cloud.js';
 import type { Behaviour } from '../support/hostile-peer.js';
-import { auditOf, bodyOf, type Incoming, incoming, type Json, listenTo, offer, randomName } from './support.js';
+import {
+  auditOf,
+  bodyOf,
+  deliverNow,
+  type Incoming,
+  incoming,
+  type Json,
+  listenTo,
+  offer,
+  randomName,
+} from './support.js';
 import { ScriptedPeer } from './trusted-peer.js';
 
 const OK: Behaviour = { kind: 'json', status: 201 };
@@ -94,7 +104,7 @@ describe('answering what another cloud shares', () => {
       expect(Number(early.headers['retry-after'])).toBeGreaterThan(0);
       expect(await actionsOn(id)).not.toContain('share.access-read');
       peer.answers(OK);
-      await cloud.retryNow();
+      await deliverNow(cloud);
       await confirmed(id);
       expect((await access(id)).status).toBe(200);
     });
@@ -155,7 +165,7 @@ describe('answering what another cloud shares', () => {
         id,
       );
       peer.answers({ kind: 'json', status: 409, body: { message: 'STATE_CONFLICT' } });
-      await cloud.retryNow();
+      await deliverNow(cloud);
       await eventually('it is undone', async () => (await actionsOn(id)).includes('share.acceptance-undone'));
       expect(await incoming(cloud, id)).toMatchObject({ state: 'expired', reason: 'STATE_CONFLICT' });
       peer.answers(OK);
@@ -173,7 +183,7 @@ describe('answering what another cloud shares', () => {
       await cloud.rows(
         `update federation.delivery set expires_at = now() where state = 'waiting' and kind = 'share-message'`,
       );
-      await cloud.retryNow();
+      await deliverNow(cloud);
       await eventually('it waits again', async () => (await incoming(cloud, id)).state === 'pending');
       expect(await incoming(cloud, id)).toMatchObject({ reason: 'error-5xx', confirmed: false });
       peer.answers(OK);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { vi } from 'vitest';
 import { type FederationEvent, FederationEvents } from '../../src/host/federation-events.js';
+import { OutboxBell } from '../../src/outbox/outbox-bell.js';
 import type { TestCloud } from '../support/cloud.js';
 import type { CallResult } from '../support/hostile-peer.js';
 import type { ScriptedPeer } from './trusted-peer.js';
@@ -90,6 +91,12 @@ export async function introspect(cloud: TestCloud, token: string): Promise<Json>
   return bodyOf(
     await cloud.api('POST', '/api/v1/access/introspect', `token=${encodeURIComponent(token)}`, { headers }),
   );
+}
+
+/** Makes what waits for another attempt due, and has it attempted now. */
+export async function deliverNow(cloud: TestCloud): Promise<void> {
+  await cloud.retryNow();
+  cloud.get(OutboxBell).ring();
 }
 
 /** Everything readable in a cloud's database: `table.column` and the text. */
