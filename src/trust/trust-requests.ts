@@ -6,7 +6,7 @@ import { TrustRequestRow } from './relationship.entity.js';
 import { TooManyRequests } from './trust-errors.js';
 
 /** Requests that wait for our operator, at most. */
-export const PENDING_MAX = { perOrigin: 3, perNetwork: 5, inAll: 100 } as const;
+const PENDING_MAX = { perOrigin: 3, perNetwork: 5, inAll: 100 } as const;
 const HOUR = 3_600;
 /** Seconds between two codes of one key, while the first is being answered. */
 const PACE = 10;
