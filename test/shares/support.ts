@@ -101,11 +101,10 @@ export async function deliverNow(cloud: TestCloud): Promise<void> {
 
 /** Everything readable in a cloud's database: `table.column` and the text. */
 export async function everyText(cloud: TestCloud): Promise<{ place: string; content: string }[]> {
-  const columns = await cloud.rows<{ query: string }>(`
-    select format('select %L as place, %I::text as content from %I.%I where %I is not null',
-      table_name || '.' || column_name, column_name, table_schema, table_name, column_name) as query
+  const [columns] = await cloud.rows<{ query: string }>(`
+    select string_agg(format('select %L as place, %I::text as content from %I.%I where %I is not null',
+      table_name || '.' || column_name, column_name, table_schema, table_name, column_name), ' union all ') as query
     from information_schema.columns
-    where table_schema = 'federation' and data_type in ('text', 'jsonb', 'ARRAY', 'character varying', 'bytea')`);
-  const found = await Promise.all(columns.map(({ query }) => cloud.rows<{ place: string; content: string }>(query)));
-  return found.flat();
+    where table_schema = 'federation' and data_type in ('text', 'jsonb', 'json', 'bytea', 'ARRAY', 'character varying')`);
+  return cloud.rows<{ place: string; content: string }>(columns?.query ?? '');
 }
