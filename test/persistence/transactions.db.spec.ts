@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -142,15 +141,18 @@ describe('a transaction', () => {
   }, 20_000);
 
   it('is not seen by work that was started beside it', async () => {
-    const gate = new EventEmitter();
+    let open: (value?: unknown) => void = () => undefined;
+    const gate = new Promise((resolve) => {
+      open = resolve;
+    });
     const inside = transactions.run(async () => {
       await write('inside');
-      await once(gate, 'open');
+      await gate;
     });
     expect(transactions.isRunning()).toBe(false);
     await write('beside');
     expect(await committed()).toEqual(['beside']);
-    gate.emit('open');
+    open();
     await inside;
     expect(await committed()).toEqual(['beside', 'inside']);
   });
