@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { networkOf } from '../kernel/network.js';
 import { Transactions } from '../persistence/transactions.js';
-import { networkOf } from './network.js';
 
 /** Rows that the table holds at most. */
 export const MAX_ROWS = 10_000;

@@ -21,13 +21,18 @@ export function spkiPin(certificate: X509Certificate): string {
   return `sha256:${createHash('sha256').update(spki).digest('base64url')}`;
 }
 
-/** The DNS names in the certificate, read from its bytes: the printed form of a SAN has been forged before. */
+/** The DNS names in the certificate. */
 export function dnsNames(certificate: X509Certificate): string[] {
+  const names = subjectNames(certificate).filter((name) => name.startsWith('dns:'));
+  return names.map((name) => name.slice('dns:'.length));
+}
+
+/** All subject alternative names, read from the bytes: the printed form of a SAN has been forged before. `dns:a.example` … */
+export function subjectNames(certificate: X509Certificate): string[] {
   return new x509.X509Certificate(certificate.raw)
     .getExtensions(x509.SubjectAlternativeNameExtension)
     .flatMap((extension) => extension.names.items)
-    .filter((name) => name.type === 'dns')
-    .map((name) => name.value);
+    .map(({ type, value }) => `${type}:${value}`);
 }
 
 /** Every certificate in a PEM text. @throws TypeError if there is none, or one that cannot be read. */

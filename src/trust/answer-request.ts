@@ -26,6 +26,8 @@ export class AnswerRequest {
     await this.outbox.cancel({ peer: relationship.id, orderingKey: orderingKey(request) });
     await this.requests.update(request, { state: 'confirming', relationshipId: relationship.id });
     await this.send(request, relationship.id, 'accepted');
+    // Otherwise the relationship was made by this answer, and its own row in the trail says so.
+    if (relationship.state === 'REQUESTED') await this.recordCrossing(request, relationship);
   }
 
   async reject(request: TrustRequestRow): Promise<RelationshipRow> {
@@ -63,6 +65,11 @@ export class AnswerRequest {
     return rows.length > 0;
   }
 
+  private recordCrossing(request: TrustRequestRow, { id, origin }: RelationshipRow): Promise<void> {
+    const details = { fingerprint: request.pin, origin };
+    return this.audit.record({ action: 'trust.accepted', object: `service:${id}`, peer: id, details });
+  }
+
   private async send(
     request: TrustRequestRow,
     relationshipId: string,
@@ -77,12 +84,6 @@ export class AnswerRequest {
       meaning,
       secret: this.cloud.sealKey.open(request.codeSealed, requestCode(request.id)),
       horizon: mayHaveArrived ? HORIZON.withdrawal : HORIZON.ordinary,
-    });
-    await this.audit.record({
-      action: `trust.${decision}`,
-      object: relationshipId,
-      peer: request.origin,
-      details: { fingerprint: request.pin },
     });
   }
 }

@@ -78,8 +78,8 @@ export class ApproveDomains {
     );
     await this.audit.record({
       action: 'trust.domains-approved',
-      object: relationship.id,
-      peer: relationship.origin,
+      object: `service:${relationship.id}`,
+      peer: relationship.id,
       details: { domains: wanted.join(' ') },
     });
   }

@@ -8,7 +8,8 @@ import type { ServiceDto } from './services.dto.js';
 
 /** Relationships, and the requests that wait for an answer, as one list. */
 const SERVICES = `
-  select r.id, r.origin, r.display_name, r.state, r.reason, r.since, r.pin as fingerprint, r.created_at,
+  select r.id, r.origin, r.display_name, r.state, r.reason, r.since,
+    coalesce(r.pin, (select q.pin from federation.trust_request q where q.id = r.id)) as fingerprint, r.created_at,
     coalesce((select jsonb_object_agg(d.domain, d.status) from federation.relationship_domain d
               where d.relationship_id = r.id), '{}') as domains
   from federation.relationship r

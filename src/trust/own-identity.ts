@@ -3,9 +3,12 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { OptionRefused, OwnCloud } from '../host/own-cloud.js';
 import { type SealContext, Secret } from '../kernel/secret.js';
 import { Transactions } from '../persistence/transactions.js';
-import { dnsNames, makeSelfSignedCertificate, spkiPin } from '../transport/certificates.js';
+import { makeSelfSignedCertificate, spkiPin, subjectNames } from '../transport/certificates.js';
 import type { ClientCredential } from '../transport/peer-endpoint.js';
 import { InstallationRow, OwnKeyRow } from './own-key.entity.js';
+
+/** Extended key usages: id-kp-clientAuth, id-kp-serverAuth (RFC 5280 section 4.2.1.12). */
+const USAGES = ['1.3.6.1.5.5.7.3.2', '1.3.6.1.5.5.7.3.1'];
 
 /** Our federation certificate with its key, and the pin that peers know us by. */
 export interface Identity extends ClientCredential {
@@ -62,6 +65,7 @@ export class OwnIdentity implements OnModuleInit {
       .getOne();
     if (!row) return undefined;
     const privateKey = this.cloud.sealKey.open(row.privateKeySealed, sealContext(row.pin));
+    this.checkName(new X509Certificate(row.certificate), 'the federation certificate in the database');
     return { certificate: row.certificate, privateKey, pin: row.pin };
   }
 
@@ -78,17 +82,28 @@ export class OwnIdentity implements OnModuleInit {
     return { certificate, privateKey: new Secret(privateKey) };
   }
 
-  /** Peers refuse a certificate that does not name exactly us: better to hear it now. */
+  /** What peers would refuse is refused here, where somebody can still mend it. */
   private checkedPin(pem: string, privateKey: Secret): string {
     const certificate = new X509Certificate(pem);
-    const names = dnsNames(certificate);
-    if (names.length !== 1 || names[0] !== this.cloud.origin.host) {
-      throw new OptionRefused('federationCertificate', `must have exactly one DNS name, ${this.cloud.origin.host}`);
+    this.checkName(certificate, 'the certificate given');
+    const refuse = (expected: string) => new OptionRefused('federationCertificate', expected);
+    if (certificate.publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw refuse('needs a P-256 key');
+    if (!USAGES.every((usage) => certificate.keyUsage?.includes(usage))) {
+      throw refuse('needs the extended key usages clientAuth and serverAuth');
+    }
+    if (!(new Date(certificate.validFrom) <= new Date() && new Date() <= new Date(certificate.validTo))) {
+      throw refuse(`is valid from ${certificate.validFrom} to ${certificate.validTo} only`);
     }
     if (!certificate.checkPrivateKey(createPrivateKey(privateKey.reveal()))) {
-      throw new OptionRefused('federationCertificate', 'and its key do not belong together');
+      throw refuse('and its key do not belong together');
     }
     return spkiPin(certificate);
+  }
+
+  private checkName(certificate: X509Certificate, which: string): void {
+    const { host } = this.cloud.origin;
+    if (subjectNames(certificate).join() === `dns:${host}`) return;
+    throw new OptionRefused('federationCertificate', `${which} must carry exactly one name, the DNS name ${host}`);
   }
 }
 

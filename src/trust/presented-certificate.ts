@@ -1,6 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { parseDomainName } from '../kernel/domain-name.js';
 import { dnsNames, spkiPin } from '../transport/certificates.js';
@@ -49,15 +48,4 @@ function onlyName(certificate: X509Certificate): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The network an address counts for: an IPv4 address, or the /64 of an IPv6 one. */
-export function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (isIP(plain) !== 6) return plain;
-  const [head = '', tail] = plain.split('%')[0]?.split('::') ?? [];
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const groups = [...left, ...Array<string>(Math.max(8 - left.length - right.length, 0)).fill('0'), ...right];
-  return `${groups.slice(0, 4).join(':')}::/64`;
 }

@@ -20,15 +20,26 @@ export class ReceiveCancellation {
   async execute(stranger: Stranger, body: TrustCancellationDto): Promise<void> {
     const origin = Origin.tryParse(body.origin);
     if (origin?.host !== stranger.host) return;
+    const where = { origin: origin.toString(), pin: stranger.certificate.pin, state: 'pending' } as const;
+    const requests = this.transactions.repository(TrustRequestRow);
+    // Judged once without the lock that all handshakes share, and again under it.
+    if (!isMeant(await requests.findOneBy(where), body)) return;
     await this.transactions.run(async () => {
       await this.requests.holdAll();
-      const request = await this.transactions.repository(TrustRequestRow).findOne({
-        where: { origin: origin.toString(), pin: stranger.certificate.pin, state: 'pending' },
-        lock: { mode: 'pessimistic_write' },
-      });
-      if (!request || !new Secret(body.code).matches(request.codeHash)) return;
+      const request = await this.transactions.repository(TrustRequestRow).findOneBy(where);
+      if (!request || !isMeant(request, body)) return;
+      const isAgain = request.outcome === 'cancelled';
       await this.requests.update(request, { state: 'ended', outcome: 'cancelled' });
-      await this.audit.record({ action: 'trust.request-cancelled', object: request.id, peer: request.origin });
+      if (isAgain) return;
+      await this.audit.record({
+        action: 'trust.request-cancelled',
+        object: `trust-request:${request.id}`,
+        peer: request.origin,
+      });
     });
   }
+}
+
+function isMeant(request: TrustRequestRow | null, { code }: TrustCancellationDto): boolean {
+  return request !== null && new Secret(code).matches(request.codeHash);
 }

@@ -35,7 +35,11 @@ export class ReceiveConfirmation {
 
   async execute(stranger: Stranger, body: TrustConfirmationDto): Promise<TrustConfirmedDto> {
     const introduction = this.readIntroduction.execute(body, stranger);
-    const relationship = await this.transactions.run(() => this.apply(stranger, introduction, body.decision));
+    // Judged once without the lock that all handshakes share, and again under it: guessing must not make others queue.
+    const isOurCode = quotes(await this.relationships.findLive(introduction.origin), introduction);
+    const relationship = isOurCode
+      ? await this.transactions.run(() => this.apply(stranger, introduction, body.decision))
+      : undefined;
     if (!relationship) {
       this.refusals.count('wrong-code', stranger.address);
       throw new CallerNotTrusted('wrong-code');
@@ -53,7 +57,7 @@ export class ReceiveConfirmation {
     const { pin } = stranger.certificate;
     await this.requests.holdAll();
     const row = await this.relationships.lockLive(introduction.origin);
-    if (!row?.codeHash || !introduction.code.matches(row.codeHash)) return undefined;
+    if (!row || !quotes(row, introduction)) return undefined;
     switch (row.state) {
       case 'REQUESTED':
         return this.answerRequested(row, stranger, introduction, decision);
@@ -90,4 +94,8 @@ export class ReceiveConfirmation {
     await this.life.trust(row, proof, { codeUsedBy: pin });
     return row;
   }
+}
+
+function quotes(row: RelationshipRow | null, { code }: Introduction): boolean {
+  return row !== null && row.codeHash !== null && code.matches(row.codeHash);
 }

@@ -3,12 +3,12 @@ import { AuditTrail } from '../audit/audit-trail.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { ValidationFailed } from '../kernel/federation-error.js';
 import { randomId } from '../kernel/ids.js';
+import { networkOf } from '../kernel/network.js';
 import { Transactions } from '../persistence/transactions.js';
 import { AnswerRequest } from './answer-request.js';
 import type { TrustRequestDto, TrustRequestedDto } from './handshake.dto.js';
 import { type Introduction, ReadIntroduction } from './introduction.js';
 import type { Stranger } from './peer-request.js';
-import { networkOf } from './presented-certificate.js';
 import { TrustRequestRow } from './relationship.entity.js';
 import { requestCode } from './relationship-life.js';
 import { Relationships } from './relationships.js';
@@ -34,12 +34,23 @@ export class ReceiveTrustRequest {
   async execute(stranger: Stranger, body: TrustRequestDto): Promise<TrustRequestedDto> {
     const introduction = this.readIntroduction.execute(body, stranger);
     if (introduction.origin.equals(this.cloud.origin)) throw ValidationFailed.of('origin', 'INVALID');
+    // Judged once without the lock that all handshakes share, and again under it: strangers must not make others queue.
+    if (await this.isRefusedAtOnce(stranger, introduction)) return { status: 'PENDING' };
     await this.transactions.run(async () => {
       await this.requests.holdAll();
       const request = await this.store(stranger, introduction);
       if (request) await this.answerIfWeAsked(request, introduction);
     });
     return { status: 'PENDING' };
+  }
+
+  /** @returns whether this very request is known. @throws TooManyRequests */
+  private async isRefusedAtOnce({ certificate, address }: Stranger, { origin, code }: Introduction): Promise<boolean> {
+    const where = { origin: origin.toString(), pin: certificate.pin };
+    const known = await this.transactions.repository(TrustRequestRow).findOneBy(where);
+    if (known?.codeHash === code.hash()) return true;
+    if (!known) await this.requests.checkRoom(origin, networkOf(address, 32));
+    return false;
   }
 
   /** The request as it now stands; undefined if this very request is known. */
@@ -50,10 +61,12 @@ export class ReceiveTrustRequest {
     const origin = introduction.origin.toString();
     const known = await repository.findOne({ where: { origin, pin }, lock });
     if (known?.codeHash === introduction.code.hash()) return undefined;
-    const network = networkOf(stranger.address);
+    const network = networkOf(stranger.address, 32);
     if (!known || known.state === 'ended') await this.requests.checkRoom(introduction.origin, network);
     else this.requests.checkPace(known);
-    const id = known && known.state !== 'ended' ? known.id : randomId();
+    // Asking again after having taken it back is the same request: it must not fill the trail.
+    const isAgain = known?.outcome === 'cancelled';
+    const id = known && (known.state !== 'ended' || isAgain) ? known.id : randomId();
     const row = repository.create({
       id,
       origin,
@@ -66,7 +79,7 @@ export class ReceiveTrustRequest {
       codeHash: introduction.code.hash(),
       codeSealed: this.cloud.sealKey.seal(introduction.code, requestCode(id)),
       state: known?.state === 'confirming' ? 'confirming' : 'pending',
-      outcome: null,
+      outcome: isAgain ? 'cancelled' : null,
       relationshipId: known?.state === 'confirming' ? known.relationshipId : null,
       createdAt: new Date(),
     });
@@ -81,7 +94,7 @@ export class ReceiveTrustRequest {
   private async recordReceived({ id, origin, pin }: TrustRequestRow): Promise<void> {
     await this.audit.record({
       action: 'trust.request-received',
-      object: id,
+      object: `trust-request:${id}`,
       peer: origin,
       details: { fingerprint: pin },
     });

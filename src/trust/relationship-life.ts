@@ -69,9 +69,9 @@ export class RelationshipLife {
     await this.proposeDomains(row, proof.domains);
     await this.audit.record({
       action: 'trust.established',
-      object: row.id,
-      peer: row.origin,
-      details: { fingerprint: pin },
+      object: `service:${row.id}`,
+      peer: row.id,
+      details: { fingerprint: pin, origin: row.origin },
     });
   }
 
@@ -81,6 +81,8 @@ export class RelationshipLife {
    */
   async end(row: RelationshipRow, state: EndState, reason: string, cancelled?: readonly string[]): Promise<void> {
     const wasTrusted = row.state === 'TRUSTED' || row.state === 'SUSPENDED';
+    // However much hangs on it: a peer must not make itself too big to be revoked.
+    await this.transactions.query('set local statement_timeout = 0');
     await this.update(row, { state, reason, since: new Date(), codeSealed: null });
     if (wasTrusted) await this.endHandlers.run({ relationship: row.id, origin: Origin.parse(row.origin) });
     await this.transactions.query(
@@ -93,7 +95,12 @@ export class RelationshipLife {
     );
     await this.outbox.cancel({ peer: row.id, kinds: cancelled });
     const action = state === 'REVOKED' ? 'trust.revoked' : 'trust.rejected';
-    await this.audit.record({ action, object: row.id, peer: row.origin, details: { reason } });
+    await this.audit.record({
+      action,
+      object: `service:${row.id}`,
+      peer: row.id,
+      details: { reason, origin: row.origin },
+    });
   }
 
   async update(row: RelationshipRow, values: Partial<RelationshipRow>): Promise<void> {
@@ -125,7 +132,12 @@ export class RelationshipLife {
       ownReference: randomId(),
     });
     await repository.insert(row);
-    await this.audit.record({ action, object: row.id, peer: row.origin, details });
+    await this.audit.record({
+      action,
+      object: `service:${row.id}`,
+      peer: row.id,
+      details: { ...details, origin: row.origin },
+    });
     return row;
   }
 }

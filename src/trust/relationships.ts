@@ -11,6 +11,18 @@ import { TrustedPeer } from './trusted-peer.js';
 
 const ENDED = ['REVOKED', 'REJECTED'] as const;
 
+const JUDGED = `
+  select r.id, r.origin, r.pin, r.policy, r.own_reference, r.peer_reference, r.state,
+    array(select d.domain from federation.relationship_domain d
+          where d.relationship_id = r.id and d.status = 'effective') as domains
+  from federation.relationship r`;
+
+/**
+ * Key of a fair queue before each row. Row locks are not fair: a peer that keeps enough calls under way, all of which share
+ * the row, would keep whoever wants to end its trust waiting for ever.
+ */
+const QUEUE = `hashtextextended('entente relationship ' || $1, 0)`;
+
 /** Reads relationships, and holds them still while something is decided about them. */
 @Injectable()
 export class Relationships {
@@ -22,19 +34,10 @@ export class Relationships {
   /** The relationship that this key belongs to and that has not ended, for a verdict. One indexed read. */
   async byPin(pin: string): Promise<{ peer: TrustedPeer; suspended: boolean } | undefined> {
     const [row] = await this.transactions.query<JudgedRow>(
-      `select r.id, r.origin, r.pin, r.policy, r.own_reference, r.peer_reference, r.state,
-         array(select d.domain from federation.relationship_domain d
-               where d.relationship_id = r.id and d.status = 'effective') as domains
-       from federation.relationship r where r.pin = $1 and r.state in ('TRUSTED', 'SUSPENDED')`,
+      `${JUDGED} where r.pin = $1 and r.state in ('TRUSTED', 'SUSPENDED')`,
       [pin],
     );
-    if (!row) return undefined;
-    const references = [row.own_reference, row.peer_reference].filter((reference) => reference !== null);
-    const domains = this.effective(Origin.parse(row.origin), row.domains);
-    return {
-      peer: new TrustedPeer(row.id, row.origin, row.pin, domains, row.policy, references),
-      suspended: row.state === 'SUSPENDED',
-    };
+    return row && { peer: this.judged(row), suspended: row.state === 'SUSPENDED' };
   }
 
   /** Peers in whose effective domains the address lies. Two clouds on one host may both claim it. */
@@ -73,13 +76,20 @@ export class Relationships {
 
   /** @throws NotFound */
   async lock(id: string): Promise<RelationshipRow> {
+    await this.transactions.query(`select pg_advisory_xact_lock(${QUEUE})`, [id]);
     const lock = { mode: 'pessimistic_write' } as const;
     const row = await this.transactions.repository(RelationshipRow).findOne({ where: { id }, lock });
     if (!row) throw new NotFound();
     return row;
   }
 
-  /** The relationship with this origin that has not ended; locked. */
+  /** The relationship with this origin that has not ended. */
+  findLive(origin: Origin): Promise<RelationshipRow | null> {
+    const where = { origin: origin.toString(), state: Not(In([...ENDED])) };
+    return this.transactions.repository(RelationshipRow).findOneBy(where);
+  }
+
+  /** The same; locked. */
   lockLive(origin: Origin): Promise<RelationshipRow | null> {
     return this.transactions.repository(RelationshipRow).findOne({
       where: { origin: origin.toString(), state: Not(In([...ENDED])) },
@@ -90,14 +100,23 @@ export class Relationships {
   /**
    * For whatever writes on behalf of a peer: judges its state again, in the caller's transaction, and keeps it from ending
    * until that transaction has. Either the act is complete before the end, or it does not happen.
+   * @returns the peer as it is now: its domains may have changed since the request was judged.
    * @throws CallerNotTrusted
    */
-  async holdTrusted(peer: TrustedPeer): Promise<void> {
-    const rows = await this.transactions.query(
-      `select id from federation.relationship where id = $1 and pin = $2 and state = 'TRUSTED' for share`,
+  async holdTrusted(peer: TrustedPeer): Promise<TrustedPeer> {
+    await this.transactions.query(`select pg_advisory_xact_lock_shared(${QUEUE})`, [peer.id]);
+    const [row] = await this.transactions.query<JudgedRow>(
+      `${JUDGED} where r.id = $1 and r.pin = $2 and r.state = 'TRUSTED' for share of r`,
       [peer.id, peer.pin],
     );
-    if (rows.length === 0) throw new CallerNotTrusted('trust ended while the request was under way');
+    if (!row) throw new CallerNotTrusted('trust ended while the request was under way');
+    return this.judged(row);
+  }
+
+  private judged(row: JudgedRow): TrustedPeer {
+    const references = [row.own_reference, row.peer_reference].filter((reference) => reference !== null);
+    const domains = this.effective(Origin.parse(row.origin), row.domains);
+    return new TrustedPeer(row.id, row.origin, row.pin, domains, row.policy, references);
   }
 
   /** The origin's host is effective by itself, but nobody ever speaks for a domain of ours. */

@@ -58,14 +58,17 @@ export class TrustRequests {
   }
 
   /**
-   * Those that are being answered count as well, and for an hour those that proved false: while we ask a cloud ourselves,
-   * whoever claims to be it makes us call it. @throws TooManyRequests if one more would be too many. Call `holdAll` first.
+   * Those that are being answered count as well, and for an hour those that proved false (while we ask a cloud ourselves,
+   * whoever claims to be it makes us call it) or were taken back (or asking and cancelling would have no end).
+   * @throws TooManyRequests if one more would be too many; exact only under `holdAll`.
    */
   async checkRoom(origin: Origin, network: string): Promise<void> {
     const [count] = await this.transactions.query<{ origin: string; network: string; all: string }>(
       `select count(*) filter (where origin = $1) as origin, count(*) filter (where network = $2) as network,
-         count(*) as all from federation.trust_request where state <> 'ended'
-           or (outcome = 'CONFIRMATION_REFUSED' and relationship_id <> id and created_at > now() - interval '1 hour')`,
+         count(*) as all from federation.trust_request
+       where (expires_at > now() or state = 'confirming') and (state <> 'ended'
+           or (created_at > now() - interval '1 hour' and (outcome = 'cancelled'
+             or (outcome = 'CONFIRMATION_REFUSED' and relationship_id <> id))))`,
       [origin.toString(), network],
     );
     const isFull =

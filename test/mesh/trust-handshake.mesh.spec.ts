@@ -197,7 +197,7 @@ describe('the handshake of two clouds', () => {
     await becomes(b, invited.id, 'REVOKED');
     const actions = async (cloud: TestCloud, object: string) =>
       (await cloud.json<{ items: { action: string; object: string }[] }>('GET', '/admin/audit?limit=100')).items
-        .filter((entry) => entry.object === object)
+        .filter((entry) => entry.object === `service:${object}` || entry.object === `trust-request:${object}`)
         .map(({ action }) => action)
         .reverse();
     expect(await actions(a, id)).toEqual(

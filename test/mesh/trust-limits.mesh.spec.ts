@@ -65,7 +65,7 @@ describe('requests for trust by strangers', () => {
     for (const code of codes) expect((await ask(peer, cloud, { code })).status).toBe(202);
     const rows = await requests();
     expect(rows).toHaveLength(1);
-    const object = (await serviceOf(cloud, peer.origin))?.id ?? '';
+    const object = `trust-request:${(await serviceOf(cloud, peer.origin))?.id}`;
     expect(await cloud.rows('select action from federation.audit_entry where object = $1', object)).toEqual([
       { action: 'trust.request-received' },
     ]);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { readConfirmed } from '../../src/trust/confirmed.js';
-import { networkOf } from '../../src/trust/presented-certificate.js';
 
 describe('the answer to a confirmation', () => {
   it('is read as far as it can be used', () => {
@@ -33,17 +32,4 @@ describe('the answer to a confirmation', () => {
       expect(readConfirmed(body)).toBeUndefined();
     },
   );
-});
-
-describe('the network of an address', () => {
-  it.each([
-    ['192.0.2.7', '192.0.2.7'],
-    ['::ffff:192.0.2.7', '192.0.2.7'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-    ['2001:db8::1', '2001:db8:0:0::/64'],
-    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-    ['::1', '0:0:0:0::/64'],
-  ])('of %s is %s', (address, network) => {
-    expect(networkOf(address)).toBe(network);
-  });
 });

@@ -83,6 +83,8 @@ const TRUST = [
     expires_at timestamptz not null default now() + interval '14 days',
     unique (origin, pin)
   )`,
+  `create index trust_request_age on federation.trust_request (expires_at)`,
+  `create index trust_request_relationship on federation.trust_request (relationship_id)`,
   `create index trust_request_pending on federation.trust_request (created_at) where state = 'pending'`,
 ];
 

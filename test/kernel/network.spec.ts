@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { networkOf } from '../../src/audit/network.js';
+import { networkOf } from '../../src/kernel/network.js';
 
 describe('the network of an address', () => {
   it.each([
@@ -18,5 +18,13 @@ describe('the network of an address', () => {
     ['::g', '?'],
   ])('%s counts for %s', (address, network) => {
     expect(networkOf(address)).toBe(network);
+  });
+
+  it.each([
+    ['192.0.2.77', '192.0.2.77/32'],
+    ['::ffff:192.0.2.77', '192.0.2.77/32'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ])('%s alone counts for %s', (address, network) => {
+    expect(networkOf(address, 32)).toBe(network);
   });
 });

@@ -1,14 +1,17 @@
 /**
- * The network that a caller's address counts for: `/24` of IPv4, `/64` of IPv6 (one customer has at least that many
- * addresses), an IPv4 address in IPv6 clothes as IPv4; `?` where the address is none, as behind a unix socket.
+ * The network that a caller's address counts for: `/24` of IPv4 or the address alone, `/64` of IPv6 (one customer has at
+ * least that many addresses), an IPv4 address in IPv6 clothes as IPv4; `?` where it is none, as behind a unix socket.
  */
-export function networkOf(address: string): string {
+export function networkOf(address: string, ipv4Prefix: 24 | 32 = 24): string {
   const ipv4 = /^(?:::ffff:)?((\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3})$/i.exec(address);
-  if (ipv4) return `${ipv4[2]}.0/24`;
+  if (ipv4) return ipv4Prefix === 32 ? `${ipv4[1]}/32` : `${ipv4[2]}.0/24`;
   const groups = groupsOf(address);
   if (!groups) return '?';
   const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (mapped) return `${[groups[6] >> 8, groups[6] & 0xff, groups[7] >> 8].join('.')}.0/24`;
+  if (mapped) {
+    const octets = [groups[6] >> 8, groups[6] & 0xff, groups[7] >> 8, groups[7] & 0xff];
+    return networkOf(octets.join('.'), ipv4Prefix);
+  }
   const prefix = groups.slice(0, 4).map((group) => group.toString(16));
   return `${prefix.join(':')}::/64`;
 }
