@@ -1,10 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type FederationEvent, FederationEvents } from '../../src/host/federation-events.js';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
-import { bodyOf, deliverNow, introspect, type Json, type Outgoing, outgoing } from '../shares/support.js';
+import {
+  bodyOf,
+  deliverNow,
+  introspect,
+  type Json,
+  type Outgoing,
+  offer,
+  outgoing,
+  whileHolding,
+} from '../shares/support.js';
 import { ScriptedPeer } from '../shares/trusted-peer.js';
 import { eventually, serviceOf, TestCloud } from '../support/cloud.js';
-import type { Behaviour, RecordedRequest } from '../support/hostile-peer.js';
+import type { Behaviour, CallResult, RecordedRequest } from '../support/hostile-peer.js';
 
 const TAKEN: Behaviour = { kind: 'json', status: 201, body: { id: 'remote', state: 'pending' } };
 
@@ -188,6 +197,50 @@ describe('what happens while a peer keeps us waiting', () => {
     expect(heard.filter((event) => event.share === share.id)).toMatchObject([{ type: 'share-accepted' }]);
     expect((await outgoing(cloud, share.id)).state).toBe('accepted');
   });
+
+  it('what there is to say to a suspended peer waits, and is said when it is trusted again', async () => {
+    const share = await create();
+    await inState(share.id, 'pending');
+    const setState = (state: string) =>
+      cloud.rows('update federation.relationship set state = $2 where id = $1', peer.relationship, state);
+    await setState('SUSPENDED');
+    await cloud.json('DELETE', `/api/v1/shares/outgoing/${share.id}`);
+    const waiting = await eventually('it was tried', async () => {
+      const [row] = await cloud.rows(
+        `select state, reason from federation.delivery where state = 'waiting' and reason is not null`,
+      );
+      return row;
+    });
+    expect(waiting).toEqual({ state: 'waiting', reason: 'not-trusted' });
+    const about = () =>
+      peer.received('/notifications').filter(({ body }) => JSON.parse(body).shareId === share.shareId);
+    expect(about()).toEqual([]);
+    await setState('TRUSTED');
+    await deliverNow(cloud);
+    await eventually('it is told', async () => about().length === 1);
+  });
+
+  it.each(['/shares', '/notifications'])(
+    'a call to %s that is under way when trust ends leaves nothing',
+    async (path) => {
+      const fading = await ScriptedPeer.trustedBy(cloud, authority, `fading-${path.slice(1)}`);
+      const body = path === '/shares' ? offer(fading, alice) : { type: 'HELLO' };
+      let calls: Promise<CallResult>[] = [];
+      const revoke = `update federation.relationship set state = 'REVOKED' where id = '${fading.relationship}'`;
+      await whileHolding(cloud, revoke, 'commit', async () => {
+        calls = Array.from({ length: 4 }, () => fading.post(path, body));
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      });
+      for (const { status, text } of await Promise.all(calls)) {
+        expect([status, text]).toEqual([401, '{"message":"CLIENT_NOT_AUTHENTICATED"}']);
+      }
+      const table = path === '/shares' ? 'incoming_share' : 'received_notification';
+      expect(
+        await cloud.rows(`select id from federation.${table} where relationship_id = $1`, fading.relationship),
+      ).toEqual([]);
+      await fading.stop();
+    },
+  );
 
   it('revoked trust takes back what waits, and nothing starts afterwards', async () => {
     const gone = await ScriptedPeer.trustedBy(cloud, authority, 'cloud4');

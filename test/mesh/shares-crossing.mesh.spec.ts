@@ -1,6 +1,5 @@
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { auditOf, deliverNow, incoming, outgoing } from '../shares/support.js';
+import { auditOf, deliverNow, incoming, type Outgoing, outgoing, whileHolding } from '../shares/support.js';
 import { TwoClouds } from '../shares/two-clouds.js';
 import { eventually } from '../support/cloud.js';
 
@@ -60,20 +59,19 @@ describe('two clouds that act on one share at once', () => {
   });
 
   it('a 201 that comes after the withdrawal never brings the share back', async () => {
-    const holder = new pg.Client({ connectionString: clouds.two.databaseUrl });
-    await holder.connect();
+    let held: Outgoing | undefined;
     // Whatever the other cloud writes for us waits: our offer hangs there.
-    await holder.query('begin');
-    await holder.query(`select id from federation.relationship for update`);
-    const share = await clouds.create();
-    await eventually(
-      'the offer is under way',
-      async () => (await outgoing(clouds.one, share.id)).delivery?.attempts === 1,
-    );
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect((await clouds.withdraw(share.id)).status).toBe(204);
-    await holder.query('rollback');
-    await holder.end();
+    await whileHolding(clouds.two, 'select id from federation.relationship for update', 'rollback', async () => {
+      const { id } = await clouds.create();
+      held = await eventually('the offer is under way', async () => {
+        const share = await outgoing(clouds.one, id);
+        return share.delivery?.attempts === 1 && share;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect((await clouds.withdraw(id)).status).toBe(204);
+    });
+    if (!held) throw new Error('nothing was offered');
+    const share = held;
     await clouds.drain();
     expect((await outgoing(clouds.one, share.id)).state).toBe('withdrawn');
     await eventually('nothing of it lives there', async () => {

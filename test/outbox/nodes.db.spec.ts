@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AttemptDelivery } from '../../src/outbox/attempt-delivery.js';
 import { Claims, FenceLost } from '../../src/outbox/claims.js';
 import { OutboxBell } from '../../src/outbox/outbox-bell.js';
@@ -158,6 +158,27 @@ describe('several nodes on one database', () => {
       await stopping;
       expect((await db.delivery(id)).state).toBe('delivered');
       expect(await db.delivery(next)).toMatchObject({ state: 'waiting', attempts: 0, lease_until: null });
+    });
+
+    it('gives back what would not end, for another node to take at once', async () => {
+      const node = await start();
+      node.handler.attempting = () => new Promise(() => undefined);
+      const id = await node.send('hangs');
+      await until('it is under way', () => node.handler.attempts.length === 1);
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        nodes.splice(0);
+        const stopping = node.stop();
+        for (let ms = 0; ms <= 15_000; ms += 500) {
+          await vi.advanceTimersByTimeAsync(500);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        vi.useRealTimers();
+        await stopping;
+      } finally {
+        vi.useRealTimers();
+      }
+      expect(await db.delivery(id)).toMatchObject({ state: 'waiting', attempts: 0, lease_until: null });
     });
 
     it('leaves no lease behind: another node goes on at once', async () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import pg from 'pg';
 import { vi } from 'vitest';
 import { type FederationEvent, FederationEvents } from '../../src/host/federation-events.js';
 import { OutboxBell } from '../../src/outbox/outbox-bell.js';
@@ -97,6 +98,25 @@ export async function introspect(cloud: TestCloud, token: string): Promise<Json>
 export async function deliverNow(cloud: TestCloud): Promise<void> {
   await cloud.retryNow();
   cloud.get(OutboxBell).ring();
+}
+
+/** Runs the work while another session holds a transaction open at that point, which then ends as named. */
+export async function whileHolding(
+  cloud: TestCloud,
+  sql: string,
+  end: 'commit' | 'rollback',
+  work: () => Promise<void>,
+): Promise<void> {
+  const holder = new pg.Client({ connectionString: cloud.databaseUrl });
+  await holder.connect();
+  try {
+    await holder.query('begin');
+    await holder.query(sql);
+    await work();
+    await holder.query(end);
+  } finally {
+    await holder.end();
+  }
 }
 
 /** Everything readable in a cloud's database: `table.column` and the text. */
