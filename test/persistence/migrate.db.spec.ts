@@ -106,6 +106,19 @@ describe('the schema', () => {
     }
   });
 
+  it('leaves its owner all rights where the owner works under two addresses', async () => {
+    const { url } = server;
+    await migrate({ url, migrationUrl: `${url}${url.includes('?') ? '&' : '?'}application_name=migration` });
+    const [own] = await rowsIn(
+      url,
+      `select count(*)::int as rights
+       from pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) p
+       where c.oid = 'federation.migration'::regclass and p.grantee = c.relowner
+         and p.privilege_type in ('INSERT', 'UPDATE', 'DELETE')`,
+    );
+    expect(own).toEqual({ rights: 3 });
+  });
+
   it('is refused by a database that cannot be reached', async () => {
     await expect(migrate({ url: NOWHERE })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
