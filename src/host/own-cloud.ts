@@ -6,7 +6,10 @@ import type { FederationOptions } from './federation-options.js';
 
 /** An option that cannot be worked with: which, and what would be right. */
 export class OptionRefused extends Error {
-  constructor(option: string, expected: string) {
+  constructor(
+    readonly option: string,
+    readonly expected: string,
+  ) {
     super(`federation option ${option}: ${expected}`);
     this.name = 'OptionRefused';
   }
@@ -30,11 +33,14 @@ export class OwnCloud {
     if (this.endpoint.host !== this.origin.host) {
       throw new OptionRefused('federationOrigin', `must have the host of publicOrigin, ${this.origin.host}`);
     }
-    this.displayName = options.displayName ?? this.origin.host;
-    this.domains = (options.domains ?? [this.origin.host]).map(domain);
+    this.displayName = oneLine('displayName', options.displayName ?? this.origin.host);
+    this.domains = [...new Set((options.domains ?? [this.origin.host]).map(domain))];
+    if (this.domains.length === 0) throw new OptionRefused('domains', 'must name at least one');
+    if (options.sealKey.length !== 32) throw new OptionRefused('sealKey', 'must have 32 bytes');
     this.sealKey = new SealKey(options.sealKey);
     if (options.adminToken.reveal().length < 32) throw new OptionRefused('adminToken', 'needs at least 32 characters');
-    this.switches = { federation: true, sharing: true, login: true, ...options.switches };
+    const { federation = true, sharing = true, login = true } = options.switches ?? {};
+    this.switches = { federation, sharing, login };
     this.acceptAtOnce = options.acceptInvitations === 'auto';
     this.requireFingerprint = options.requireFingerprint ?? false;
   }
@@ -55,6 +61,12 @@ function origin(option: string, text: string): Origin {
   if (!parsed)
     throw new OptionRefused(option, 'must be https://, a DNS name in A-label form, an optional port, nothing after');
   return parsed;
+}
+
+/** Peers refuse an introduction with any other name. */
+function oneLine(option: string, text: string): string {
+  if (Buffer.byteLength(text) <= 255 && text.isWellFormed() && !/\p{C}/u.test(text)) return text;
+  throw new OptionRefused(option, 'must be one line of at most 255 bytes');
 }
 
 function domain(text: string): string {

@@ -1,3 +1,5 @@
+import { domainToASCII } from 'node:url';
+
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
@@ -13,5 +15,7 @@ export function parseDomainName(text: string): string | undefined {
   const labels = name.split('.');
   if (!labels.every((label) => LABEL.test(label))) return undefined;
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels[labels.length - 1] ?? '')) return undefined;
+  // "xn--" and what is no punycode of anything: no URL parser takes such a name.
+  if (labels.some((label) => label.startsWith('xn--')) && domainToASCII(name) !== name) return undefined;
   return name;
 }

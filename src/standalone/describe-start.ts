@@ -1,3 +1,4 @@
+import { OptionRefused } from '../index.js';
 import { EmbeddedPostgresUnavailable } from './postgres-binaries.js';
 import { SettingsRefused } from './setting.js';
 import type { RunningStandalone } from './start-standalone.js';
@@ -29,9 +30,20 @@ export async function describeStart(running: RunningStandalone): Promise<string>
 /** SQLSTATE classes: who we are, which database, its resources, its operator (also while it starts or stops). */
 const REFUSED_BY_DATABASE = /^(?:28|3D|53|57)[0-9A-Z]{3}$/;
 
+/** Options are refused by the names they have in code; whoever runs a server knows them by its settings. */
+const SETTING_OF_OPTION: Readonly<Record<string, string>> = {
+  publicOrigin: 'PUBLIC_ORIGIN',
+  federationOrigin: 'FEDERATION_ORIGIN',
+  domains: 'DOMAINS',
+  sealKey: 'SEAL_KEY_FILE',
+  adminToken: 'ADMIN_TOKEN',
+  federationCertificate: 'FEDERATION_CERT_FILE',
+};
+
 /** Why a start failed, in one sentence or one line for each bad setting; without secrets, without a stack. */
 export function describeFailure(error: unknown): string {
   if (error instanceof SettingsRefused || error instanceof EmbeddedPostgresUnavailable) return error.message;
+  if (error instanceof OptionRefused) return `${SETTING_OF_OPTION[error.option] ?? error.option}: ${error.expected}`;
   const { code = '', port, syscall = '', message = '' } = causeOf(error);
   if (code === 'EADDRINUSE') {
     return `Port ${port} is in use by another program. End that one, or set LISTEN_PORT or FEDERATION_LISTEN_PORT.`;

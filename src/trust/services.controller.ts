@@ -9,6 +9,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { ForOperator } from '../access/audience.js';
+import { NeedsSwitch } from '../access/switches.js';
 import { ErrorBodyDto } from '../ocm/http/error-body.dto.js';
 import { JsonBody } from '../ocm/http/json-body.pipe.js';
 import { AcceptService } from './accept-service.js';
@@ -52,6 +53,7 @@ export class ServicesController {
 
   /** Add a cloud by its URL: it is asked for trust. */
   @Post()
+  @NeedsSwitch('federation')
   @ApiCreatedResponse({ type: ServiceDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: there is a relationship already' })
   async add(@Body(JsonBody.of(AddServiceDto)) body: AddServiceDto): Promise<ServiceDto> {
@@ -60,6 +62,7 @@ export class ServicesController {
 
   /** Accept a cloud that asked for trust. Compare its fingerprint with its operator first. */
   @Post(':id/accept')
+  @NeedsSwitch('federation')
   @HttpCode(200)
   @ApiOkResponse({ type: ServiceDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it was answered already' })
@@ -87,7 +90,8 @@ export class ServicesController {
     @Param('id') id: string,
     @Body(JsonBody.of(ChangeServiceDto)) { domains }: ChangeServiceDto,
   ): Promise<ServiceDto> {
-    return this.listServices.one((await this.approveDomains.execute(id, domains)).id);
+    if (domains) await this.approveDomains.execute(id, domains);
+    return this.listServices.one(id);
   }
 
   /** Revoke trust, cancel our request, or reject theirs. True here at once; the other cloud is told. */

@@ -44,14 +44,15 @@ export class AcceptServiceDto {
 
 export class ChangeServiceDto {
   /**
-   * All domains beside its host that the peer may speak for.
+   * All domains beside its host that the peer may speak for; left out: as they are.
    * @example ["cloud2.example"]
    */
+  @IsOptional()
   @IsArray()
   @ArrayMaxSize(100)
   @IsString({ each: true })
   @MaxLength(253, { each: true })
-  domains: string[];
+  domains?: string[];
 }
 
 /** A cloud, and how we stand with it. */

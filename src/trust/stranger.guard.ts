@@ -1,11 +1,12 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { checkSwitch } from '../access/switches.js';
 import { RefusalCounter } from '../audit/refusal-counter.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { Clock } from '../kernel/clock.js';
 import { currentContext } from '../kernel/request-context.js';
 import type { PeerRequest, Stranger } from './peer-request.js';
 import { presentedCertificate } from './presented-certificate.js';
-import { CallerNotTrusted, CapabilityOff } from './trust-errors.js';
+import { CallerNotTrusted } from './trust-errors.js';
 import { judgeDates } from './verdict.js';
 
 /** For the handshake: nobody has to know the caller, but it must hold the key of a certificate that names one host. */
@@ -22,7 +23,7 @@ export class StrangerGuard implements CanActivate {
     const stranger = this.admit(request);
     request.federationStranger = stranger;
     currentContext().actor = { kind: 'stranger', id: stranger.certificate.pin };
-    if (!this.cloud.switches.federation) throw new CapabilityOff();
+    checkSwitch(this.cloud, 'federation');
     return true;
   }
 

@@ -14,13 +14,6 @@ export class PeerSuspended extends FederationError {
   }
 }
 
-/** The capability is switched off here. */
-export class CapabilityOff extends FederationError {
-  constructor() {
-    super('not-offered', 'NOT_ENABLED');
-  }
-}
-
 /** Requests for trust that wait are bounded: nobody needs to be known to make one. */
 export class TooManyRequests extends FederationError {
   constructor(retryAfter: number) {

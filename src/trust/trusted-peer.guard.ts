@@ -1,11 +1,12 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { checkSwitch } from '../access/switches.js';
 import { RefusalCounter } from '../audit/refusal-counter.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { currentContext } from '../kernel/request-context.js';
 import { JudgeCaller } from './judge-caller.js';
 import type { PeerRequest } from './peer-request.js';
-import { CallerNotTrusted, CapabilityOff, PeerSuspended } from './trust-errors.js';
+import { CallerNotTrusted, PeerSuspended } from './trust-errors.js';
 import type { TrustedPeer } from './trusted-peer.js';
 import type { Verdict } from './verdict.js';
 
@@ -53,8 +54,6 @@ export class TrustedPeerGuard implements CanActivate {
   }
 
   private checkSwitches(capability: Capability): void {
-    const { federation, sharing } = this.cloud.switches;
-    if (capability === 'leaving') return;
-    if (!federation || (capability === 'sharing' && !sharing)) throw new CapabilityOff();
+    if (capability !== 'leaving') checkSwitch(this.cloud, capability === 'sharing' ? 'sharing' : 'federation');
   }
 }

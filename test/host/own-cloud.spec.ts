@@ -75,14 +75,23 @@ describe('our own cloud', () => {
     ['federationOrigin', { federationOrigin: 'https://federation.cloud1.de' }],
     ['domains', { domains: ['cloud1.de', 'cloud2.de/'] }],
     ['domains', { domains: ['cloud1.de.'] }],
+    ['domains', { domains: [] }],
+    ['displayName', { displayName: 'Cloud\n1' }],
+    ['displayName', { displayName: 'é'.repeat(128) }],
+    ['sealKey', { sealKey: randomBytes(16) }],
     ['adminToken', { adminToken: new Secret('x'.repeat(31)) }],
   ])('refuses an unusable %s by its name', (option, options) => {
     expect(() => cloudWith(options)).toThrow(OptionRefused);
     expect(() => cloudWith(options)).toThrow(`federation option ${option}: `);
   });
 
-  it('refuses a seal key of another length', () => {
-    expect(() => cloudWith({ sealKey: randomBytes(16) })).toThrow('32 bytes');
+  it('has everything on unless it is switched off: undefined is no switch', () => {
+    const switches = { federation: undefined, sharing: undefined, login: false };
+    expect(cloudWith({ switches }).switches).toEqual({ federation: true, sharing: true, login: false });
+  });
+
+  it('names each of its domains once', () => {
+    expect(cloudWith({ domains: ['cloud1.de', 'CLOUD1.de'] }).domains).toEqual(['cloud1.de']);
   });
 
   it('gives no secret away when it is printed', () => {

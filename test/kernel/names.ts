@@ -91,4 +91,7 @@ export const MALFORMED = [
   ['254 characters', `${'a'.repeat(63)}.`.repeat(3) + 'a'.repeat(62)],
   ['a numeric last label', 'cloud.42'],
   ['a hexadecimal last label', 'cloud.0x2a'],
+  ['an empty A-label', 'xn--.example'],
+  ['an A-label that decodes to nothing', 'xn--a.example'],
+  ['an A-label that is no punycode', 'xn--cloud-wo3b.example'],
 ] as const;

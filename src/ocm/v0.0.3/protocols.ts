@@ -48,7 +48,7 @@ function knownEntries(offered: ProtocolDto | ProtocolDto[]): KnownEntry[] {
   return listed.flatMap(({ name, options, path }) => (isProtocolName(name) ? [{ name, options, path }] : []));
 }
 
-const TOKEN_MAX_BYTES = 4096;
+const TOKEN_MAX_BYTES = 8192;
 
 function optionErrors({ name, options, path }: KnownEntry): FieldError[] {
   const token = tokenError(options.access_token, name === 'pf_classic');
