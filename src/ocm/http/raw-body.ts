@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 
 /** Largest body of a protocol call. */
-export const BODY_MAX_BYTES = 64 * 1024;
+const BODY_MAX_BYTES = 64 * 1024;
 
 /** A request's body as it came, not judged: what it is worth is said after the guard, by the pipe that reads it. */
 export class RawBody {
