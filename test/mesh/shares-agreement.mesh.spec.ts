@@ -142,7 +142,7 @@ describe('whatever two clouds do to their shares, and whichever of them is down 
         for (const held of run.shares) await expectAgreement(clouds.one, held);
         runs += 1;
       }),
-      { numRuns: 25, interruptAfterTimeLimit: 8_000, endOnFailure: true },
+      { numRuns: 25, interruptAfterTimeLimit: 6_000, endOnFailure: true },
     );
     expect(runs).toBeGreaterThan(1);
   }, 30_000);

@@ -144,7 +144,7 @@ describe('what a notification makes of a share', () => {
     return row ?? {};
   };
 
-  it.each(CASES)('%s from the %s of a share that is %s: %s', async (type, side, state, outcome) => {
+  it.concurrent.each(CASES)('%s from the %s of a share that is %s: %s', async (type, side, state, outcome) => {
     const share = side === 'consumer' ? await outgoingShare(state) : await incomingShare(state);
     const before = await rowOf(side, share.id);
     const audited = (await auditOf(cloud, share.id)).length;
