@@ -48,6 +48,8 @@ interface Counter {
 export class RefusalCounter implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(RefusalCounter.name);
   private readonly reasons = new Set<string>();
+  private readonly news = new Set<string>();
+  private newsHour = 0;
   private counters = new Map<string, Counter>();
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
@@ -60,6 +62,21 @@ export class RefusalCounter implements OnApplicationBootstrap, BeforeApplication
     const hour = new Date(Math.floor(Date.now() / HOUR) * HOUR).toISOString();
     const counter = this.counter(known, networkOf(address), hour) ?? this.counter(known, REST, hour, true);
     if (counter) counter.count += 1;
+  }
+
+  /**
+   * Counts what a trusted caller was refused, and says whether it is the first of its kind in this hour: the one that an
+   * audit row is worth. A caller must not be able to fill a trail from which nothing is ever removed.
+   */
+  isNews(reason: string, caller: string): boolean {
+    this.count(reason, '');
+    const hour = Math.floor(Date.now() / HOUR);
+    if (hour !== this.newsHour) this.news.clear();
+    this.newsHour = hour;
+    const key = `${reason} ${caller}`;
+    if (this.news.has(key) || this.news.size >= MAX_KEYS) return false;
+    this.news.add(key);
+    return true;
   }
 
   onApplicationBootstrap(): void {

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { RefusalCounter } from '../audit/refusal-counter.js';
 import { FederationError } from '../kernel/federation-error.js';
 import { randomId } from '../kernel/ids.js';
 import { canonicalJson } from '../ocm/canonical-json.js';
@@ -34,6 +35,7 @@ export class ReceiveNotification implements OnModuleInit {
     private readonly relationships: Relationships,
     private readonly inbox: Inbox,
     private readonly audit: AuditTrail,
+    private readonly refusals: RefusalCounter,
   ) {}
 
   onModuleInit(): void {
@@ -59,12 +61,19 @@ export class ReceiveNotification implements OnModuleInit {
       .catch((error) => this.refuse(peer, message, error));
   }
 
-  /** Nothing of a refused message stays; that a peer spoke of what is not its own is for the auditor. */
+  /** Nothing of a refused message stays; that a peer spoke of what is not its own is for the auditor, once an hour. */
   private async refuse(peer: TrustedPeer, { type }: NotificationMessage, error: unknown): Promise<never> {
-    if (error instanceof FederationError && (error.kind === 'missing' || error.kind === 'forbidden')) {
+    const isForeign = error instanceof FederationError && (error.kind === 'missing' || error.kind === 'forbidden');
+    if (isForeign && this.refusals.isNews(`notification-${error.kind}`, peer.id)) {
       const details = { type, code: error.code };
       await this.transactions.run(() =>
-        this.audit.record({ action: 'notification.received', object: '', peer: peer.id, outcome: 'refused', details }),
+        this.audit.record({
+          action: 'notification.received',
+          object: `service:${peer.id}`,
+          peer: peer.id,
+          outcome: 'refused',
+          details,
+        }),
       );
     }
     throw error;

@@ -11,6 +11,8 @@ const FINAL = new Set([400, 404, 405, 409, 410, 413, 415, 422, 501]);
 export interface CallOptions {
   /** Further statuses that are final for this kind of delivery. */
   readonly alsoFinal?: readonly number[];
+  /** Codes that are about the moment, whatever their status: `NOT_ENABLED` while sharing is switched off there. */
+  readonly passing?: readonly string[];
 }
 
 type Call = Parameters<PeerClient['send']>[1];
@@ -34,12 +36,15 @@ export async function attemptCall(
  * 2xx is delivered. Final: what the list above says, and a 403 that is not a suspension. Everything else may pass: a 401
  * too, for a peer that is just becoming trusted has not stored its half yet.
  */
-export function judgeAnswer(answer: PeerAnswer, { alsoFinal = [] }: CallOptions = {}): Attempt {
+export function judgeAnswer(
+  answer: PeerAnswer,
+  { alsoFinal = [], passing = ['SUSPENDED'] }: CallOptions = {},
+): Attempt {
   const { status } = answer;
   if (status >= 200 && status < 300) return { kind: 'delivered', answer };
   const code = readRefusal(answer.body).code ?? `HTTP_${status}`;
-  const refused = FINAL.has(status) || alsoFinal.includes(status) || (status === 403 && code !== 'SUSPENDED');
-  if (refused) return { kind: 'refused', code, answer };
+  const isFinal = FINAL.has(status) || alsoFinal.includes(status) || status === 403;
+  if (isFinal && !passing.includes(code)) return { kind: 'refused', code, answer };
   return { kind: 'retry', reason: retryReason(status), retryAfterSeconds: answer.retryAfterSeconds };
 }
 

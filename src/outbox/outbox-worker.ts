@@ -1,4 +1,5 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { OwnCloud } from '../host/own-cloud.js';
 import { randomId } from '../kernel/ids.js';
 import { runInContext } from '../kernel/request-context.js';
 import { AttemptDelivery } from './attempt-delivery.js';
@@ -26,9 +27,12 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly claims: Claims,
     private readonly attemptDelivery: AttemptDelivery,
     private readonly bell: OutboxBell,
+    private readonly cloud: OwnCloud,
   ) {}
 
+  /** While federation is switched off nobody is told anything; what is owed waits. */
   onApplicationBootstrap(): void {
+    if (!this.cloud.switches.federation) return;
     this.bell.onRing(() => this.wake());
     this.timer = setInterval(() => this.wake(), POLL_MS);
     this.wake();

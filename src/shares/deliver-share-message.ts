@@ -25,12 +25,14 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
     const endpoint = await this.endpoints.ofTrusted(peer);
     // The end of trust takes deliveries back itself: what is left waits for a peer that is only suspended.
     if (!endpoint) return { kind: 'retry', reason: 'not-trusted' };
-    return attemptCall(this.client, endpoint, {
+    const call = {
       method: 'POST',
       path: '/notifications',
       headers: { 'idempotency-key': id },
       body: dialectNamed(DEFAULT_DIALECT).encodeNotification(messageOf(meaning)),
-    });
+    } as const;
+    // What became of a share stays true while sharing is switched off at the other cloud.
+    return attemptCall(this.client, endpoint, call, { passing: ['SUSPENDED', 'NOT_ENABLED'] });
   }
 
   /** Only an acceptance waits for its answer. */

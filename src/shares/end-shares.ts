@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { Transactions } from '../persistence/transactions.js';
 import { type EndedTrust, OnTrustEnded, TrustEndHandler } from '../trust/on-trust-ended.js';
+import { incomingShare, outgoingShare } from './audit-names.js';
 
 /** With the trust end the shares and their tokens, in both directions. A peer that is trusted again starts empty. */
 @Injectable()
@@ -15,6 +16,7 @@ export class EndShares extends TrustEndHandler {
   }
 
   override async trustEnded({ relationship }: EndedTrust): Promise<void> {
+    await this.lockInOrder(relationship);
     const outgoing = await this.transactions.query<{ id: string }>(
       `update federation.outgoing_share
        set state = 'withdrawn', reason = 'TRUST_ENDED', token_hash = null, changed_at = now()
@@ -30,7 +32,31 @@ export class EndShares extends TrustEndHandler {
     await this.transactions.query(`update federation.outgoing_share set token_hash = null where relationship_id = $1`, [
       relationship,
     ]);
-    const details = { outgoing: outgoing.length, incoming: incoming.length };
-    await this.audit.record({ action: 'share.all-ended', object: relationship, peer: relationship, details });
+    const details = { reason: 'TRUST_ENDED' };
+    await this.audit.recordAll([
+      ...outgoing.map(({ id }) => ({
+        action: 'share.withdrawn',
+        object: outgoingShare(id),
+        peer: relationship,
+        details,
+      })),
+      ...incoming.map(({ id }) => ({
+        action: 'share.revoked',
+        object: incomingShare(id),
+        peer: relationship,
+        details,
+      })),
+    ]);
+  }
+
+  /** As everybody does who locks several shares. */
+  private async lockInOrder(relationship: string): Promise<void> {
+    for (const table of ['outgoing_share', 'incoming_share']) {
+      await this.transactions.query(
+        `select from federation.${table} where relationship_id = $1 and state in ('pending-delivery', 'pending', 'accepted')
+         order by id for update`,
+        [relationship],
+      );
+    }
   }
 }

@@ -12,18 +12,19 @@ export class ForgetAccount {
     private readonly answerOffer: AnswerOffer,
   ) {}
 
-  /** Joins the caller's transaction, so that account and shares end together. */
+  /** Joins the caller's transaction, so that account and shares end together. What ends meanwhile is passed over. */
   execute(accountId: string): Promise<void> {
     return this.transactions.run(async () => {
       const outgoing = await this.transactions.query<{ id: string }>(
         `select id from federation.outgoing_share
-         where owner_account = $1 and state in ('pending-delivery', 'pending', 'accepted', 'failed') order by id`,
+         where owner_account = $1 and state in ('pending-delivery', 'pending', 'accepted', 'failed')
+         order by id for update`,
         [accountId],
       );
       for (const { id } of outgoing) await this.withdrawShare.execute(id);
       const incoming = await this.transactions.query<{ id: string }>(
         `select id from federation.incoming_share
-         where recipient_account = $1 and state in ('pending', 'accepted') order by id`,
+         where recipient_account = $1 and state in ('pending', 'accepted') order by id for update`,
         [accountId],
       );
       for (const { id } of incoming) await this.answerOffer.leaveById(id);

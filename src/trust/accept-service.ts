@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { checkSwitch } from '../access/switches.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
@@ -24,6 +25,7 @@ export class AcceptService {
   ) {}
 
   execute(id: string, fingerprint?: string): Promise<RelationshipRow> {
+    checkSwitch(this.cloud, 'federation');
     return this.transactions.run(async () => {
       await this.requests.holdAll();
       if (await this.relationships.find(id)) throw new StateConflict('it was answered already');

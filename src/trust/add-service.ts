@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { checkSwitch } from '../access/switches.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
@@ -36,6 +37,7 @@ export class AddService {
   ) {}
 
   async execute(service: NewService): Promise<RelationshipRow> {
+    checkSwitch(this.cloud, 'federation');
     const origin = Origin.tryParse(service.url);
     if (!origin || origin.equals(this.cloud.origin) || origin.equals(this.cloud.endpoint)) {
       throw ValidationFailed.of('url', 'INVALID');

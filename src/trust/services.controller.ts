@@ -9,7 +9,6 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { ForOperator } from '../access/audience.js';
-import { NeedsSwitch } from '../access/switches.js';
 import { ErrorBodyDto } from '../ocm/http/error-body.dto.js';
 import { JsonBody } from '../ocm/http/json-body.pipe.js';
 import { AcceptService } from './accept-service.js';
@@ -53,7 +52,6 @@ export class ServicesController {
 
   /** Add a cloud by its URL: it is asked for trust. */
   @Post()
-  @NeedsSwitch('federation')
   @ApiCreatedResponse({ type: ServiceDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: there is a relationship already' })
   async add(@Body(JsonBody.of(AddServiceDto)) body: AddServiceDto): Promise<ServiceDto> {
@@ -62,7 +60,6 @@ export class ServicesController {
 
   /** Accept a cloud that asked for trust. Compare its fingerprint with its operator first. */
   @Post(':id/accept')
-  @NeedsSwitch('federation')
   @HttpCode(200)
   @ApiOkResponse({ type: ServiceDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it was answered already' })

@@ -88,6 +88,7 @@ describe('answering what another cloud shares', () => {
       expect(await actionsOn(id)).toEqual([
         'share.offered',
         'share.accepted',
+        'share.confirmed',
         'share.access-read',
         'share.access-read',
       ]);
@@ -115,7 +116,7 @@ describe('answering what another cloud shares', () => {
       expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(200));
       await confirmed(id);
       expect((await act(id, 'accept')).status).toBe(200);
-      expect(await actionsOn(id)).toEqual(['share.offered', 'share.accepted']);
+      expect(await actionsOn(id)).toEqual(['share.offered', 'share.accepted', 'share.confirmed']);
       await leave(id);
       const messages = await told(shareId, 2);
       expect(messages.map(({ type }) => type)).toEqual(['SHARE_ACCEPTED', 'SHARE_REMOVED']);

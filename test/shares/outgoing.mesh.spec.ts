@@ -141,7 +141,7 @@ describe('sharing with another cloud', () => {
     const rows = await cloud.rows(
       'select id from federation.audit_entry where action = $1 and object = $2',
       'share.created',
-      bodyOf(answers[0] ?? other).id,
+      `outgoing-share:${bodyOf(answers[0] ?? other).id}`,
     );
     expect(rows).toHaveLength(1);
   });

@@ -50,9 +50,10 @@ export interface AuditRow {
   readonly details: Json;
 }
 
-/** Audit rows about one thing, oldest first. */
-export function auditOf(cloud: TestCloud, object: string): Promise<AuditRow[]> {
-  return cloud.rows<AuditRow>('select * from federation.audit_entry where object = $1 order by at, id', object);
+/** Audit rows about one share, oldest first. */
+export function auditOf(cloud: TestCloud, share: string): Promise<AuditRow[]> {
+  const objects = [`incoming-share:${share}`, `outgoing-share:${share}`];
+  return cloud.rows<AuditRow>('select * from federation.audit_entry where object = any ($1) order by at, id', objects);
 }
 
 export interface Outgoing {

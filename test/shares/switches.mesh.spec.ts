@@ -27,7 +27,8 @@ describe('ACCEPT_INVITATIONS=auto', () => {
     await eventually('the provider has answered', async () => (await incoming(cloud, id)).confirmed);
     const messages = peer.received('/notifications').map((request) => JSON.parse(request.body));
     expect(messages).toEqual([{ type: 'SHARE_ACCEPTED', shareId: body.shareId, providerId: body.providerId }]);
-    expect((await auditOf(cloud, id)).map(({ action }) => action)).toEqual(['share.offered', 'share.accepted']);
+    const actions = (await auditOf(cloud, id)).map(({ action }) => action);
+    expect(actions).toEqual(['share.offered', 'share.accepted', 'share.confirmed']);
     expect(bodyOf(await peer.post('/shares', body))).toMatchObject({ id, state: 'accepted' });
   });
 

@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
+import { checkSwitch } from '../../access/switches.js';
 import { AuditTrail } from '../../audit/audit-trail.js';
+import { OwnCloud } from '../../host/own-cloud.js';
 import { Clock } from '../../kernel/clock.js';
 import { StateConflict } from '../../kernel/federation-error.js';
 import { Transactions } from '../../persistence/transactions.js';
+import { incomingShare } from '../audit-names.js';
 import { ShareMessages } from '../share-messages.js';
 import { stateAt } from '../share-state.js';
 import type { IncomingShareRow, IncomingState } from './incoming-share.entity.js';
@@ -17,10 +20,12 @@ export class AnswerOffer {
     private readonly messages: ShareMessages,
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
+    private readonly cloud: OwnCloud,
   ) {}
 
   /** @throws NotFound, StateConflict if it has ended or expired */
-  acceptById(id: string): Promise<IncomingShareRow> {
+  async acceptById(id: string): Promise<IncomingShareRow> {
+    checkSwitch(this.cloud, 'sharing');
     return this.transactions.run(async () => this.accept(await this.shares.lock(id)));
   }
 
@@ -82,6 +87,6 @@ export class AnswerOffer {
       },
       isEnding: type !== 'SHARE_ACCEPTED',
     });
-    await this.audit.record({ action, object: share.id, peer: share.relationshipId });
+    await this.audit.record({ action, object: incomingShare(share.id), peer: share.relationshipId });
   }
 }

@@ -3,9 +3,13 @@ import { AuditTrail } from '../../audit/audit-trail.js';
 import { Clock } from '../../kernel/clock.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import type { Settlement } from '../../outbox/delivery-handler.js';
+import { incomingShare } from '../audit-names.js';
 import { stateAt } from '../share-state.js';
 import type { IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
+
+/** What a provider says of a share that lives no more there. Any other refusal is about the moment, not about the share. */
+const ENDED = new Set(['SHARE_WITHDRAWN', 'STATE_CONFLICT', 'RESOURCE_NOT_FOUND', 'HTTP_404', 'HTTP_409', 'HTTP_410']);
 
 /**
  * The provider has answered our acceptance: from now on its token works. Or it says that the share was withdrawn, or is
@@ -24,13 +28,18 @@ export class ConfirmAcceptance {
   async execute(id: string, settlement: Settlement): Promise<void> {
     const share = await this.shares.lock(id);
     if (share.state !== 'accepted') return;
-    if (settlement.kind === 'delivered') return this.shares.update(share, { confirmed: true });
+    if (settlement.kind === 'delivered') return this.confirm(share);
     if (settlement.kind === 'pointless') return;
     if (settlement.kind === 'expired') return this.waitAgain(share, settlement.reason);
     const reason = settlement.code;
-    if (stateAt(share, this.clock.now()) === 'expired') return this.waitAgain(share, reason);
+    if (!ENDED.has(reason) || stateAt(share, this.clock.now()) === 'expired') return this.waitAgain(share, reason);
     await this.shares.update(share, { state: 'revoked', reason, protocolsSealed: null, confirmed: false });
-    await this.audit.record({ action: 'share.revoked', object: id, peer: share.relationshipId, details: { reason } });
+    await this.audit.record({
+      action: 'share.revoked',
+      object: incomingShare(id),
+      peer: share.relationshipId,
+      details: { reason },
+    });
     await this.events.tell({
       type: 'share-withdrawn',
       account: share.recipientAccount,
@@ -41,8 +50,14 @@ export class ConfirmAcceptance {
     });
   }
 
+  private async confirm(share: IncomingShareRow): Promise<void> {
+    await this.shares.update(share, { confirmed: true });
+    await this.audit.record({ action: 'share.confirmed', object: incomingShare(share.id), peer: share.relationshipId });
+  }
+
   private async waitAgain(share: IncomingShareRow, reason: string): Promise<void> {
-    const { id: object, relationshipId: peer } = share;
+    const { id, relationshipId: peer } = share;
+    const object = incomingShare(id);
     await this.shares.update(share, { state: 'pending', reason, confirmed: false });
     await this.audit.record({ action: 'share.acceptance-undone', object, peer, details: { reason } });
   }

@@ -4,6 +4,7 @@ import { Clock } from '../../kernel/clock.js';
 import { StateConflict } from '../../kernel/federation-error.js';
 import type { RevealedProtocol } from '../../ocm/offered-protocol.js';
 import { Transactions } from '../../persistence/transactions.js';
+import { incomingShare } from '../audit-names.js';
 import { NotYetConfirmed } from '../share-errors.js';
 import { stateAt } from '../share-state.js';
 import { IncomingShares } from './incoming-shares.js';
@@ -24,7 +25,7 @@ export class GiveAccess {
       const share = await this.shares.lock(id);
       if (stateAt(share, this.clock.now()) !== 'accepted') throw new StateConflict(`it is ${share.state}`);
       if (!share.confirmed) throw new NotYetConfirmed();
-      await this.audit.record({ action: 'share.access-read', object: id, peer: share.relationshipId });
+      await this.audit.record({ action: 'share.access-read', object: incomingShare(id), peer: share.relationshipId });
       return this.shares.open(share).map((protocol) => protocol.reveal());
     });
   }

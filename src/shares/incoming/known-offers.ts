@@ -4,6 +4,7 @@ import { Clock } from '../../kernel/clock.js';
 import type { ShareOffer } from '../../ocm/share-offer.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { incomingShare } from '../audit-names.js';
 import { ShareConflict, ShareWithdrawn } from '../share-errors.js';
 import { stateAt } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
@@ -57,7 +58,7 @@ export class KnownOffers {
   private async isOver(share: IncomingShareRow): Promise<boolean> {
     if (share.shareId !== null || stateAt(share, this.clock.now()) !== 'expired') return false;
     await this.shares.update(share, { state: 'expired', protocolsSealed: null, confirmed: false });
-    await this.audit.record({ action: 'share.expired', object: share.id, peer: share.relationshipId });
+    await this.audit.record({ action: 'share.expired', object: incomingShare(share.id), peer: share.relationshipId });
     return true;
   }
 }

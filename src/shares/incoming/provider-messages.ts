@@ -5,6 +5,7 @@ import { EventTeller } from '../../notifications/event-teller.js';
 import { HandlesNotification, NotificationHandler } from '../../notifications/notification-handler.js';
 import type { NotificationMessage } from '../../ocm/notification.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { incomingShare } from '../audit-names.js';
 import { OutgoingShares } from '../outgoing/outgoing-shares.js';
 import { WrongSide } from '../share-errors.js';
 import { isLive } from '../share-state.js';
@@ -58,7 +59,12 @@ export class ProviderMessages {
     type: 'share-changed' | 'share-withdrawn',
   ): Promise<void> {
     const { permission } = share;
-    await this.audit.record({ action, object: share.id, peer: share.relationshipId, details: { permission } });
+    await this.audit.record({
+      action,
+      object: incomingShare(share.id),
+      peer: share.relationshipId,
+      details: { permission },
+    });
     await this.events.tell({
       type,
       account: share.recipientAccount,

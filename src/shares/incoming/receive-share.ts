@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
+import { RefusalCounter } from '../../audit/refusal-counter.js';
 import type { Account } from '../../host/account-directory.js';
 import { OwnCloud } from '../../host/own-cloud.js';
 import { Clock } from '../../kernel/clock.js';
@@ -11,6 +12,7 @@ import { Inbox } from '../../outbox/inbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { incomingShare } from '../audit-names.js';
 import { OwnerDomainMismatch } from '../share-errors.js';
 import { stateAt } from '../share-state.js';
 import { AnswerOffer } from './answer-offer.js';
@@ -42,6 +44,7 @@ export class ReceiveShare {
     private readonly answerOffer: AnswerOffer,
     private readonly inbox: Inbox,
     private readonly audit: AuditTrail,
+    private readonly refusals: RefusalCounter,
     private readonly events: EventTeller,
     private readonly cloud: OwnCloud,
     private readonly clock: Clock,
@@ -52,7 +55,8 @@ export class ReceiveShare {
     const recipient = await this.findRecipient.execute(offer.recipient);
     const meaning = offer.meaning();
     return this.inbox.once({ peer: peer.id, key, meaning }, async () => {
-      await this.relationships.holdTrusted(peer);
+      const present = await this.relationships.holdTrusted(peer);
+      if (!present.speaksFor(offer.owner)) throw mismatch(peer, offer);
       const digest = this.cloud.sealKey.digest(meaning);
       const known = await this.knownOffers.find(peer, offer, recipient.id, digest);
       const share = known ?? (await this.add(peer, offer, recipient, digest));
@@ -88,7 +92,12 @@ export class ReceiveShare {
       createdAt: new Date(),
     });
     await repository.insert(share);
-    await this.audit.record({ action: 'share.offered', object: id, peer: peer.id, details: { owner: share.owner } });
+    await this.audit.record({
+      action: 'share.offered',
+      object: incomingShare(id),
+      peer: peer.id,
+      details: { owner: share.owner },
+    });
     await this.events.tell({
       type: 'share-invited',
       account: recipient.id,
@@ -107,11 +116,17 @@ export class ReceiveShare {
     return acceptInvitations === undefined ? this.cloud.acceptAtOnce : acceptInvitations === 'auto';
   }
 
+  /** For the auditor once an hour, beside the count. */
   private async refuseOwner(peer: TrustedPeer, offer: ShareOffer): Promise<OwnerDomainMismatch> {
-    const owner = offer.owner.toString();
-    await this.transactions.run(() =>
-      this.audit.record({ action: 'share.offered', object: '', peer: peer.id, outcome: 'refused', details: { owner } }),
-    );
-    return new OwnerDomainMismatch(owner, peer.origin.toString());
+    if (this.refusals.isNews('owner-domain-mismatch', peer.id)) {
+      const details = { owner: offer.owner.toString() };
+      const event = { action: 'share.offered', object: `service:${peer.id}`, peer: peer.id, details } as const;
+      await this.transactions.run(() => this.audit.record({ ...event, outcome: 'refused' }));
+    }
+    return mismatch(peer, offer);
   }
+}
+
+function mismatch(peer: TrustedPeer, { owner }: ShareOffer): OwnerDomainMismatch {
+  return new OwnerDomainMismatch(owner.toString(), peer.origin.toString());
 }

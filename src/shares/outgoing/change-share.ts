@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { checkSwitch } from '../../access/switches.js';
 import { AuditTrail } from '../../audit/audit-trail.js';
+import { OwnCloud } from '../../host/own-cloud.js';
 import { Clock } from '../../kernel/clock.js';
 import { StateConflict, ValidationFailed } from '../../kernel/federation-error.js';
 import type { Permission } from '../../ocm/permission.js';
 import { Transactions } from '../../persistence/transactions.js';
+import { outgoingShare } from '../audit-names.js';
 import { type ShareMessage, ShareMessages } from '../share-messages.js';
 import { isLive } from '../share-state.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
@@ -29,10 +32,12 @@ export class ChangeShare {
     private readonly messages: ShareMessages,
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
+    private readonly cloud: OwnCloud,
   ) {}
 
   /** @throws NotFound, StateConflict if it has ended, ValidationFailed */
-  execute(id: string, change: ShareChange): Promise<OutgoingShareRow> {
+  async execute(id: string, change: ShareChange): Promise<OutgoingShareRow> {
+    checkSwitch(this.cloud, 'sharing');
     const expiresAt = typeof change.expiresAt === 'string' ? new Date(change.expiresAt) : change.expiresAt;
     if (expiresAt && expiresAt <= this.clock.now()) throw ValidationFailed.of('expiresAt', 'INVALID');
     return this.transactions.run(async () => {
@@ -68,7 +73,12 @@ export class ChangeShare {
       },
     });
     const details = { type, ...(permission ? { permission } : {}) };
-    await this.audit.record({ action: 'share.changed', object: share.id, peer: share.relationshipId, details });
+    await this.audit.record({
+      action: 'share.changed',
+      object: outgoingShare(share.id),
+      peer: share.relationshipId,
+      details,
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { EventTeller } from '../../notifications/event-teller.js';
 import { HandlesNotification, NotificationHandler } from '../../notifications/notification-handler.js';
 import type { NotificationMessage } from '../../ocm/notification.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { outgoingShare } from '../audit-names.js';
 import { IncomingShares } from '../incoming/incoming-shares.js';
 import { ShareWithdrawn, WrongSide } from '../share-errors.js';
 import type { OutgoingShareRow, OutgoingState } from './outgoing-share.entity.js';
@@ -86,7 +87,7 @@ export class ConsumerMessages {
 
   private async move(share: OutgoingShareRow, state: Answered): Promise<void> {
     await this.shares.update(share, { state, reason: null, ...(state === 'accepted' ? {} : { tokenHash: null }) });
-    await this.audit.record({ action: ACTIONS[state], object: share.id, peer: share.relationshipId });
+    await this.audit.record({ action: ACTIONS[state], object: outgoingShare(share.id), peer: share.relationshipId });
     await this.events.tell({
       type: EVENTS[state],
       account: share.ownerAccount,

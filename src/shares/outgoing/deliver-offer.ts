@@ -18,6 +18,7 @@ import { attemptCall } from '../../outbox/judge-answer.js';
 import { PeerClient } from '../../transport/peer-client.js';
 import { PeerEndpoints } from '../../trust/peer-endpoints.js';
 import { Relationships } from '../../trust/relationships.js';
+import { outgoingShare } from '../audit-names.js';
 import type { OfferMeaning } from './offer-share.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
@@ -58,7 +59,7 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
         return this.deliver(share, readReceipt(settlement.answer?.body));
       }
       case 'refused':
-        return this.fail(share, settlement.code);
+        return this.fail(share, settlement.code, { tokenHash: null });
       case 'expired':
         return this.fail(share, settlement.reason);
       case 'pointless':
@@ -69,7 +70,8 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
   private async deliver(share: OutgoingShareRow, { id, state }: ShareReceipt): Promise<void> {
     const isAccepted = state === 'accepted' || (state === undefined && (await this.acceptsImplicitly(share)));
     await this.shares.update(share, { state: isAccepted ? 'accepted' : 'pending', remoteId: id ?? null });
-    const { id: object, relationshipId: peer } = share;
+    const object = outgoingShare(share.id);
+    const peer = share.relationshipId;
     await this.audit.record({ action: isAccepted ? 'share.accepted' : 'share.delivered', object, peer });
     if (isAccepted) await this.tell(share, 'share-accepted');
   }
@@ -84,11 +86,12 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
     await this.shares.update(share, { remoteId: readReceipt(settlement.answer?.body).id ?? null });
   }
 
-  private async fail(share: OutgoingShareRow, reason: string): Promise<void> {
-    await this.shares.update(share, { state: 'failed', reason });
+  /** What was only out of time may have arrived: if its recipient answers after all, its token has to work. */
+  private async fail(share: OutgoingShareRow, reason: string, more: Partial<OutgoingShareRow> = {}): Promise<void> {
+    await this.shares.update(share, { state: 'failed', reason, ...more });
     await this.audit.record({
       action: 'share.failed',
-      object: share.id,
+      object: outgoingShare(share.id),
       peer: share.relationshipId,
       details: { reason },
     });

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { checkSwitch } from '../../access/switches.js';
 import { AuditTrail } from '../../audit/audit-trail.js';
 import { AccountDirectory } from '../../host/account-directory.js';
 import { OwnCloud } from '../../host/own-cloud.js';
 import { ResourceProvider } from '../../host/resource-provider.js';
 import { Clock } from '../../kernel/clock.js';
 import { FederatedAddress } from '../../kernel/federated-address.js';
-import { FederationError, ValidationFailed } from '../../kernel/federation-error.js';
+import { ValidationFailed } from '../../kernel/federation-error.js';
 import { randomId } from '../../kernel/ids.js';
 import { Secret } from '../../kernel/secret.js';
 import { canonicalJson } from '../../ocm/canonical-json.js';
@@ -15,6 +16,7 @@ import { Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { outgoingShare } from '../audit-names.js';
 import { shareOrder } from '../share-messages.js';
 import { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
@@ -70,9 +72,7 @@ export class OfferShare {
 
   /** @param key the caller's `Idempotency-Key`: a repeat gives the same share. @throws StateConflict if it meant another */
   async execute(share: NewShare, key?: string): Promise<OutgoingShareRow> {
-    if (!this.cloud.switches.federation || !this.cloud.switches.sharing) {
-      throw new FederationError('not-offered', 'NOT_ENABLED');
-    }
+    checkSwitch(this.cloud, 'sharing');
     const owner = await this.accounts.find(share.owner);
     if (!owner) throw ValidationFailed.of('owner', 'NOT_FOUND');
     const recipient = FederatedAddress.tryParse(share.shareWith);
@@ -103,7 +103,8 @@ export class OfferShare {
     ownerAccount: string,
   ): Promise<{ id: string }> {
     const { owner, shareWith, permission } = share;
-    await this.relationships.holdTrusted(peer);
+    const present = await this.relationships.holdTrusted(peer);
+    if (!present.speaksFor(FederatedAddress.parse(shareWith))) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
     const token = Secret.random();
     const repository = this.transactions.repository(OutgoingShareRow);
     const row = repository.create({
@@ -136,7 +137,7 @@ export class OfferShare {
     await repository.insert(row);
     await this.audit.record({
       action: 'share.created',
-      object: row.id,
+      object: outgoingShare(row.id),
       peer: peer.id,
       details: { owner, shareWith, permission },
     });

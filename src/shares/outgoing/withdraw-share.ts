@@ -3,6 +3,7 @@ import { AuditTrail } from '../../audit/audit-trail.js';
 import { StateConflict } from '../../kernel/federation-error.js';
 import { Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
+import { outgoingShare } from '../audit-names.js';
 import { ShareMessages, shareOrder } from '../share-messages.js';
 import { isOpen } from '../share-state.js';
 import { OutgoingShares } from './outgoing-shares.js';
@@ -38,7 +39,7 @@ export class WithdrawShare {
         message: { type: 'SHARE_UNSHARED', shareId: share.shareId, providerId: share.resourceId, sequence },
         isEnding: true,
       });
-      await this.audit.record({ action: 'share.withdrawn', object: id, peer: share.relationshipId });
+      await this.audit.record({ action: 'share.withdrawn', object: outgoingShare(id), peer: share.relationshipId });
     });
   }
 }
