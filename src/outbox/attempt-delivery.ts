@@ -97,7 +97,7 @@ export class AttemptDelivery implements OnModuleInit {
 async function inTime(attempt: Promise<Attempt>): Promise<Attempt> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Attempt>((resolve) => {
-    timer = setTimeout(() => resolve({ kind: 'retry', reason: 'timeout' }), ATTEMPT_MS);
+    timer = setTimeout(() => resolve({ kind: 'retry', reason: 'timeout' }), ATTEMPT_MS).unref();
   });
   return Promise.race([attempt, late]).finally(() => clearTimeout(timer));
 }

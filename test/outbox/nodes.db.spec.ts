@@ -166,16 +166,17 @@ describe('several nodes on one database', () => {
       const id = await node.send('hangs');
       await until('it is under way', () => node.handler.attempts.length === 1);
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const timers = vi.spyOn(globalThis, 'setTimeout');
       try {
         nodes.splice(0);
         const stopping = node.stop();
-        for (let ms = 0; ms <= 15_000; ms += 500) {
-          await vi.advanceTimersByTimeAsync(500);
-          await new Promise((resolve) => setImmediate(resolve));
-        }
+        const isDraining = () => timers.mock.calls.some(([, ms]) => ms === 15_000);
+        while (!isDraining()) await new Promise((resolve) => setImmediate(resolve));
+        await vi.advanceTimersByTimeAsync(15_000);
         vi.useRealTimers();
         await stopping;
       } finally {
+        timers.mockRestore();
         vi.useRealTimers();
       }
       expect(await db.delivery(id)).toMatchObject({ state: 'waiting', attempts: 0, lease_until: null });
