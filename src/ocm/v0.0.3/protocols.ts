@@ -48,8 +48,6 @@ function knownEntries(offered: ProtocolDto | ProtocolDto[]): KnownEntry[] {
   return listed.flatMap(({ name, options, path }) => (isProtocolName(name) ? [{ name, options, path }] : []));
 }
 
-const TOKEN_MAX_BYTES = 8192;
-
 function optionErrors({ name, options, path }: KnownEntry): FieldError[] {
   const token = tokenError(options.access_token, name === 'pf_classic');
   const mask = isPresent(options.permissions) && !permissionOfMask(options.permissions);
@@ -61,8 +59,7 @@ function optionErrors({ name, options, path }: KnownEntry): FieldError[] {
 
 function tokenError(token: unknown, required: boolean): string | undefined {
   if (!isPresent(token)) return required ? 'REQUIRED' : undefined;
-  if (typeof token !== 'string' || !isOneLine(token)) return 'INVALID';
-  return Buffer.byteLength(token) > TOKEN_MAX_BYTES ? 'TOO_LONG' : undefined;
+  return typeof token === 'string' && isOneLine(token) ? undefined : 'INVALID';
 }
 
 function agreedPermission(known: readonly KnownEntry[], word: unknown): Permission {
