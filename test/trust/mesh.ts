@@ -111,8 +111,20 @@ export function impatiently<T>(
 /** As if the cloud had never met anybody. */
 export async function forgetAll(...clouds: readonly TestCloud[]): Promise<void> {
   for (const cloud of clouds) {
-    await cloud.rows('truncate federation.delivery, federation.trust_request, federation.relationship_domain');
-    await cloud.rows('delete from federation.relationship');
+    await againAfterDeadlock(async () => {
+      await cloud.rows('truncate federation.delivery, federation.trust_request, federation.relationship_domain');
+      await cloud.rows('delete from federation.relationship');
+    });
+  }
+}
+
+/** Emptying tables takes locks in an order that no act does; the cloud may be about to settle something. */
+async function againAfterDeadlock(work: () => Promise<void>, attempts = 5): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if ((error as { code?: string }).code !== '40P01' || attempts === 1) throw error;
+    await againAfterDeadlock(work, attempts - 1);
   }
 }
 
