@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -15,7 +15,15 @@ export function parseDomainName(text: string): string | undefined {
   const labels = name.split('.');
   if (!labels.every((label) => LABEL.test(label))) return undefined;
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels[labels.length - 1] ?? '')) return undefined;
-  // "xn--" and what is no punycode of anything: no URL parser takes such a name.
-  if (labels.some((label) => label.startsWith('xn--')) && domainToASCII(name) !== name) return undefined;
-  return name;
+  return labels.some(isEncoded) && !decodes(name) ? undefined : name;
+}
+
+function isEncoded(label: string): boolean {
+  return label.startsWith('xn--');
+}
+
+/** Whether every A-label is the punycode of something. Runtimes give back nothing for one that is not, or leave it as it is. */
+function decodes(name: string): boolean {
+  const decoded = domainToUnicode(name);
+  return decoded !== '' && !decoded.split('.').some(isEncoded) && domainToASCII(decoded) === name;
 }
