@@ -79,12 +79,16 @@ export class Claims {
     );
   }
 
-  /** Gives leases back untried, for another node to take at once. */
+  /** Gives leases back untried, for another node to take at once. What an act holds just now is left to its end. */
   async release(claims: readonly Claim[]): Promise<void> {
     await this.transactions.query(
-      `update federation.delivery d set lease_until = null, attempts = d.attempts - 1
-       from unnest($1::text[], $2::bigint[]) as held (id, fence)
-       where d.id = held.id and d.fence = held.fence and d.state = 'waiting'`,
+      `with held as (
+         select d.id from federation.delivery d join unnest($1::text[], $2::bigint[]) as mine (id, fence)
+           on d.id = mine.id and d.fence = mine.fence
+         where d.state = 'waiting' for update of d skip locked
+       )
+       update federation.delivery d set lease_until = null, attempts = d.attempts - 1
+       from held where d.id = held.id`,
       [claims.map((claim) => claim.id), claims.map((claim) => claim.fence)],
     );
   }

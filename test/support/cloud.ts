@@ -153,9 +153,15 @@ export class TestCloud {
     writeFileSync(path.join(folder, 'notes.txt'), 'field notes');
   }
 
-  /** Makes deliveries that wait for another attempt due at once. */
+  /**
+   * Makes deliveries that wait for another attempt due at once: each in a transaction of its own, for the cloud takes
+   * several locks in an order that this one does not know.
+   */
   async retryNow(): Promise<void> {
-    await this.rows(`update federation.delivery set due_at = now() where state = 'waiting'`);
+    const waiting = await this.rows<{ id: string }>(`select id from federation.delivery where state = 'waiting'`);
+    for (const { id } of waiting) {
+      await this.rows(`update federation.delivery set due_at = now() where id = $1 and state = 'waiting'`, id);
+    }
   }
 
   private server(): RunningFederation {
