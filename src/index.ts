@@ -29,6 +29,7 @@ export {
   type RunningFederation,
   startFederationServer,
 } from './operations/server.js';
+export { type HostCall, HostCalls } from './outbox/host-calls.js';
 export { parseCursor, parseLimit, readPage } from './persistence/keyset.js';
 export { Transactions } from './persistence/transactions.js';
 export { ForgetAccount } from './shares/forget-account.js';

@@ -5,6 +5,8 @@ import { CONNECTION } from '../persistence/connection.js';
 import { AttemptDelivery } from './attempt-delivery.js';
 import { Claims } from './claims.js';
 import { DeliveryRow } from './delivery.entity.js';
+import { ForgetCalls } from './forget-calls.js';
+import { HostCalls } from './host-calls.js';
 import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
 import { OutboxBell } from './outbox-bell.js';
@@ -14,7 +16,7 @@ import { OutboxWorker } from './outbox-worker.js';
 @Global()
 @Module({
   imports: [DiscoveryModule, TypeOrmModule.forFeature([DeliveryRow], CONNECTION)],
-  providers: [Outbox, OutboxBell, Claims, AttemptDelivery, OutboxWorker, Inbox],
-  exports: [Outbox, Inbox],
+  providers: [Outbox, OutboxBell, Claims, AttemptDelivery, OutboxWorker, Inbox, HostCalls, ForgetCalls],
+  exports: [Outbox, Inbox, HostCalls],
 })
 export class OutboxModule {}

@@ -33,6 +33,8 @@ export class IncomingShareRow {
   @Column('text') offerDigest: string;
   /** Of the last change that had an effect. */
   @Column('bigint', { default: 0 }) sequence: string;
+  /** Whether its recipient was told that its time is over. */
+  @Column('boolean', { default: false }) expiryTold: boolean;
   @Column('timestamptz', { default: () => 'now()' }) createdAt: Date;
   @Column('timestamptz', { default: () => 'now()' }) changedAt: Date;
 }
@@ -42,5 +44,14 @@ export class IncomingShareRow {
 export class ShareTombstoneRow {
   @PrimaryColumn('text') relationshipId: string;
   @PrimaryColumn('text') shareId: string;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt: Date;
+}
+
+/** The same for a share that has no id of its own. `shareWith` is empty if the withdrawal named nobody: then for everybody. */
+@Entity({ name: 'plain_tombstone', schema: SCHEMA })
+export class PlainTombstoneRow {
+  @PrimaryColumn('text') relationshipId: string;
+  @PrimaryColumn('text') providerId: string;
+  @PrimaryColumn('text') shareWith: string;
   @Column('timestamptz', { default: () => 'now()' }) createdAt: Date;
 }

@@ -41,6 +41,10 @@ export class OutgoingShareRow {
   @Column('bigint', { default: 0 }) sequence: string;
   /** The delivery of the offer. */
   @Column('text', { nullable: true }) deliveryId: string | null;
+  /** The share that took its place when it was sent again. */
+  @Column('text', { nullable: true }) resentAs: string | null;
+  /** Whether its owner was told that its time is over. */
+  @Column('boolean', { default: false }) expiryTold: boolean;
   @Column('timestamptz', { default: () => 'now()' }) createdAt: Date;
   @Column('timestamptz', { default: () => 'now()' }) changedAt: Date;
 }

@@ -1,0 +1,42 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * What the host was answered under which key; a failed share and the one that took its place; whether the end of a
+ * share's time was told; withdrawals of shares that have no id of their own.
+ */
+export class Sharing1795100000100 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of STATEMENTS) await runner.query(statement);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('drop table federation.host_call, federation.plain_tombstone');
+    await runner.query('alter table federation.outgoing_share drop column resent_as, drop column expiry_told');
+    await runner.query('alter table federation.incoming_share drop column expiry_told');
+  }
+}
+
+const STATEMENTS = [
+  `create table federation.host_call (
+    credential text not null check (octet_length(credential) <= 255),
+    key text not null check (octet_length(key) <= 255),
+    digest text not null,
+    answer jsonb,
+    created_at timestamptz not null default now(),
+    primary key (credential, key)
+  )`,
+  `create index host_call_age on federation.host_call (created_at)`,
+  `alter table federation.outgoing_share add column resent_as text, add column expiry_told boolean not null default false`,
+  `alter table federation.incoming_share add column expiry_told boolean not null default false`,
+  `create index outgoing_share_expiry on federation.outgoing_share (expires_at)
+    where not expiry_told and expires_at is not null and state in ('pending-delivery', 'pending', 'accepted')`,
+  `create index incoming_share_expiry on federation.incoming_share (expires_at)
+    where not expiry_told and expires_at is not null and state in ('pending', 'accepted')`,
+  `create table federation.plain_tombstone (
+    relationship_id text not null,
+    provider_id text not null check (octet_length(provider_id) <= 255),
+    share_with text not null check (octet_length(share_with) <= 320),
+    created_at timestamptz not null default now(),
+    primary key (relationship_id, provider_id, share_with)
+  )`,
+];
