@@ -8,6 +8,7 @@ export interface FederationEvent {
     | 'share-left'
     | 'share-withdrawn'
     | 'share-changed'
+    | 'share-expired'
     | 'share-undeliverable';
   /** Id of the account here that is concerned. */
   readonly account: string;

@@ -33,6 +33,11 @@ export class OfferedProtocol {
     return new OfferedProtocol('pf_classic', { access_token: token.reveal() });
   }
 
+  /** As plain OCM 0.0.3 has it: where the resource is, the recipient's cloud knows from the peer. */
+  static plainWebdav(token: Secret): OfferedProtocol {
+    return new OfferedProtocol('webdav', { access_token: token.reveal() });
+  }
+
   static webdav(uri: string, token: Secret): OfferedProtocol {
     return new OfferedProtocol('webdav', { access_token: token.reveal(), uri });
   }

@@ -43,6 +43,13 @@ export class Transactions {
     return rowsOf(result) as Row[];
   }
 
+  /** The database's time at this moment: the one clock that all nodes share. */
+  async now(): Promise<Date> {
+    const [row] = await this.query<{ now: Date }>('select clock_timestamp() as now');
+    if (!row) throw new TypeError('a database without a clock');
+    return row.now;
+  }
+
   /** Whether a transaction is running here: network calls must not happen in one. */
   isRunning(): boolean {
     return this.running.getStore() !== undefined;

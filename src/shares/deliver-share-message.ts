@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { DEFAULT_DIALECT, dialectNamed } from '../ocm/dialects.js';
+import { dialectOfFlavour } from '../ocm/dialects.js';
 import { NotificationMessage } from '../ocm/notification.js';
 import { parseRecipient } from '../ocm/recipient.js';
+import type { Flavour } from '../ocm/share-offer.js';
 import { type Attempt, Delivers, type Delivery, DeliveryHandler, type Settlement } from '../outbox/delivery-handler.js';
 import { attemptCall } from '../outbox/judge-answer.js';
 import { PeerClient } from '../transport/peer-client.js';
 import { PeerEndpoints } from '../trust/peer-endpoints.js';
+import { Relationships } from '../trust/relationships.js';
 import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
 import type { ShareMessage } from './share-messages.js';
 
@@ -15,6 +17,7 @@ import type { ShareMessage } from './share-messages.js';
 export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readonly share: string }> {
   constructor(
     private readonly endpoints: PeerEndpoints,
+    private readonly relationships: Relationships,
     private readonly client: PeerClient,
     private readonly confirmAcceptance: ConfirmAcceptance,
   ) {
@@ -25,11 +28,12 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
     const endpoint = await this.endpoints.ofTrusted(peer);
     // The end of trust takes deliveries back itself: what is left waits for a peer that is only suspended.
     if (!endpoint) return { kind: 'retry', reason: 'not-trusted' };
+    const flavour = (await this.relationships.find(peer))?.policy.flavour ?? 'powerfolder';
     const call = {
       method: 'POST',
       path: '/notifications',
       headers: { 'idempotency-key': id },
-      body: dialectNamed(DEFAULT_DIALECT).encodeNotification(messageOf(meaning)),
+      body: dialectOfFlavour(flavour).encodeNotification(messageOf(meaning, flavour)),
     } as const;
     // What became of a share stays true while sharing is switched off at the other cloud.
     return attemptCall(this.client, endpoint, call, { passing: ['SUSPENDED', 'NOT_ENABLED'] });
@@ -44,10 +48,12 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
   }
 }
 
-function messageOf({ shareWith, expiresAt, ...meaning }: ShareMessage): NotificationMessage {
+/** Whom the share is for is said only where its id alone may mean nothing. */
+function messageOf({ shareWith, expiresAt, ...meaning }: ShareMessage, flavour: Flavour): NotificationMessage {
+  const isNamed = meaning.shareId !== undefined && flavour !== 'plain';
   return new NotificationMessage({
     ...meaning,
-    recipient: shareWith === undefined ? undefined : parseRecipient(shareWith),
+    recipient: shareWith === undefined || isNamed ? undefined : parseRecipient(shareWith),
     expiresAt: typeof expiresAt === 'string' ? new Date(expiresAt) : expiresAt,
   });
 }

@@ -3,6 +3,11 @@ import { AuditTrail } from '../audit/audit-trail.js';
 import { Transactions } from '../persistence/transactions.js';
 import { type EndedTrust, OnTrustEnded, TrustEndHandler } from '../trust/on-trust-ended.js';
 import { incomingShare, outgoingShare } from './audit-names.js';
+import { INCOMING_LIFE, INCOMING_PRESENT, OUTGOING_LIFE, OUTGOING_PRESENT, statesMovedBy } from './share-life.js';
+
+const OUTGOING = statesMovedBy(OUTGOING_LIFE, 'trust-ended', OUTGOING_PRESENT);
+/** `expired` in a row means replaced: only what is live expires by the clock. */
+const INCOMING = statesMovedBy(INCOMING_LIFE, 'trust-ended', INCOMING_PRESENT).filter((state) => state !== 'expired');
 
 /** With the trust end the shares and their tokens, in both directions. A peer that is trusted again starts empty. */
 @Injectable()
@@ -20,14 +25,14 @@ export class EndShares extends TrustEndHandler {
     const outgoing = await this.transactions.query<{ id: string }>(
       `update federation.outgoing_share
        set state = 'withdrawn', reason = 'TRUST_ENDED', token_hash = null, changed_at = now()
-       where relationship_id = $1 and state in ('pending-delivery', 'pending', 'accepted') returning id`,
-      [relationship],
+       where relationship_id = $1 and state = any ($2) returning id`,
+      [relationship, OUTGOING],
     );
     const incoming = await this.transactions.query<{ id: string }>(
       `update federation.incoming_share
        set state = 'revoked', reason = 'TRUST_ENDED', protocols_sealed = null, confirmed = false, changed_at = now()
-       where relationship_id = $1 and state in ('pending', 'accepted') returning id`,
-      [relationship],
+       where relationship_id = $1 and state = any ($2) returning id`,
+      [relationship, INCOMING],
     );
     await this.transactions.query(`update federation.outgoing_share set token_hash = null where relationship_id = $1`, [
       relationship,
@@ -51,11 +56,13 @@ export class EndShares extends TrustEndHandler {
 
   /** As everybody does who locks several shares. */
   private async lockInOrder(relationship: string): Promise<void> {
-    for (const table of ['outgoing_share', 'incoming_share']) {
+    for (const [table, states] of [
+      ['outgoing_share', OUTGOING],
+      ['incoming_share', INCOMING],
+    ] as const) {
       await this.transactions.query(
-        `select from federation.${table} where relationship_id = $1 and state in ('pending-delivery', 'pending', 'accepted')
-         order by id for update`,
-        [relationship],
+        `select from federation.${table} where relationship_id = $1 and state = any ($2) order by id for update`,
+        [relationship, states],
       );
     }
   }

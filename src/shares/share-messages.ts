@@ -8,7 +8,7 @@ export interface ShareMessage {
   readonly type: NotificationType;
   readonly shareId?: string;
   readonly providerId?: string;
-  /** Only where a share has no id of its own. */
+  /** The recipient, for clouds that know shares by resource and recipient. */
   readonly shareWith?: string;
   readonly permission?: Permission;
   readonly name?: string;

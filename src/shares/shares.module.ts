@@ -10,12 +10,13 @@ import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
 import { DescribeIncoming } from './incoming/describe-incoming.js';
 import { FindRecipient } from './incoming/find-recipient.js';
 import { GiveAccess } from './incoming/give-access.js';
-import { IncomingShareRow, ShareTombstoneRow } from './incoming/incoming-share.entity.js';
+import { IncomingShareRow, PlainTombstoneRow, ShareTombstoneRow } from './incoming/incoming-share.entity.js';
 import { IncomingSharesController } from './incoming/incoming-shares.controller.js';
 import { IncomingShares } from './incoming/incoming-shares.js';
 import { KnownOffers } from './incoming/known-offers.js';
 import { OcmSharesController } from './incoming/ocm-shares.controller.js';
 import { PeerShares } from './incoming/peer-shares.js';
+import { PlainTombstones } from './incoming/plain-tombstones.js';
 import { ProviderMessages, SharePermissionChanged, ShareUnshared, ShareUpdated } from './incoming/provider-messages.js';
 import { ReceiveShare } from './incoming/receive-share.js';
 import { Tombstones } from './incoming/tombstones.js';
@@ -25,14 +26,18 @@ import { DeliverOffer } from './outgoing/deliver-offer.js';
 import { DescribeOutgoing } from './outgoing/describe-outgoing.js';
 import { IntrospectToken } from './outgoing/introspect-token.js';
 import { IntrospectionController } from './outgoing/introspection.controller.js';
+import { NewOffer } from './outgoing/new-offer.js';
 import { OfferShare } from './outgoing/offer-share.js';
 import { OutgoingShareRow } from './outgoing/outgoing-share.entity.js';
 import { OutgoingSharesController } from './outgoing/outgoing-shares.controller.js';
 import { OutgoingShares } from './outgoing/outgoing-shares.js';
+import { ResendShare } from './outgoing/resend-share.js';
 import { WithdrawShare } from './outgoing/withdraw-share.js';
 import { ShareMessages } from './share-messages.js';
+import { ShareClock } from './share-state.js';
+import { TellExpiry } from './tell-expiry.js';
 
-const ENTITIES = [OutgoingShareRow, IncomingShareRow, ShareTombstoneRow];
+const ENTITIES = [OutgoingShareRow, IncomingShareRow, ShareTombstoneRow, PlainTombstoneRow];
 const INCOMING = [
   IncomingShares,
   ReceiveShare,
@@ -42,12 +47,22 @@ const INCOMING = [
   DescribeIncoming,
   PeerShares,
   Tombstones,
+  PlainTombstones,
 ];
-const OUTGOING = [OutgoingShares, DescribeOutgoing, ConsumerMessages];
+const OUTGOING = [OutgoingShares, NewOffer, DescribeOutgoing, ConsumerMessages];
 const HANDLERS = [ShareAccepted, ShareDeclined, ShareRemoved, ShareUnshared, SharePermissionChanged, ShareUpdated];
 const DELIVERIES = [DeliverOffer, DeliverShareMessage];
 /** What a host calls in process; the controllers of the host API call the same. */
-const ACTS = [OfferShare, ChangeShare, WithdrawShare, IntrospectToken, AnswerOffer, GiveAccess, ForgetAccount];
+const ACTS = [
+  OfferShare,
+  ResendShare,
+  ChangeShare,
+  WithdrawShare,
+  IntrospectToken,
+  AnswerOffer,
+  GiveAccess,
+  ForgetAccount,
+];
 
 @Module({
   imports: [NotificationsModule, TypeOrmModule.forFeature(ENTITIES, CONNECTION)],
@@ -58,10 +73,12 @@ const ACTS = [OfferShare, ChangeShare, WithdrawShare, IntrospectToken, AnswerOff
     ...HANDLERS,
     ...DELIVERIES,
     ...ACTS,
+    ShareClock,
     ShareMessages,
     ProviderMessages,
     EndShares,
+    TellExpiry,
   ],
-  exports: ACTS,
+  exports: [...ACTS, DescribeOutgoing, DescribeIncoming],
 })
 export class SharesModule {}

@@ -9,6 +9,8 @@ export interface PeerPolicy {
   readonly acceptInvitations?: 'ask' | 'auto';
   /** A plain OCM 0.0.3 peer whose 201 names no state has accepted. */
   readonly implicitAcceptance?: boolean;
+  /** How our offers to it are spelt; default `powerfolder`. */
+  readonly flavour?: 'powerfolder' | 'plain';
 }
 
 /** Us and one other cloud, from our request or our acceptance to the end. A cloud that comes back gets a new row. */

@@ -74,6 +74,11 @@ export class Relationships {
     return this.transactions.repository(RelationshipRow).findOneBy({ id });
   }
 
+  /** Whether it has not ended: what is said to a peer that is suspended waits. */
+  async isLive(id: string): Promise<boolean> {
+    return this.transactions.repository(RelationshipRow).existsBy({ id, state: Not(In([...ENDED])) });
+  }
+
   /** @throws NotFound */
   async lock(id: string): Promise<RelationshipRow> {
     await this.transactions.query(`select pg_advisory_xact_lock(${QUEUE})`, [id]);

@@ -2,14 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { checkSwitch } from '../../access/switches.js';
 import { AuditTrail } from '../../audit/audit-trail.js';
 import { OwnCloud } from '../../host/own-cloud.js';
-import { Clock } from '../../kernel/clock.js';
-import { StateConflict } from '../../kernel/federation-error.js';
+import { HostCalls } from '../../outbox/host-calls.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { incomingShare } from '../audit-names.js';
 import { ShareMessages } from '../share-messages.js';
-import { stateAt } from '../share-state.js';
-import type { IncomingShareRow, IncomingState } from './incoming-share.entity.js';
+import { DescribeIncoming } from './describe-incoming.js';
+import type { IncomingShareDto } from './incoming.dto.js';
+import type { IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
+
+const ANSWERS = {
+  accepted: { type: 'SHARE_ACCEPTED', action: 'share.accepted' },
+  declined: { type: 'SHARE_DECLINED', action: 'share.declined' },
+  left: { type: 'SHARE_REMOVED', action: 'share.left' },
+} as const;
 
 /** What a recipient does with a share: true here at once, told to the provider. Doing it again changes nothing. */
 @Injectable()
@@ -17,65 +23,48 @@ export class AnswerOffer {
   constructor(
     private readonly transactions: Transactions,
     private readonly shares: IncomingShares,
+    private readonly describe: DescribeIncoming,
+    private readonly hostCalls: HostCalls,
     private readonly messages: ShareMessages,
     private readonly audit: AuditTrail,
-    private readonly clock: Clock,
     private readonly cloud: OwnCloud,
   ) {}
 
-  /** @throws NotFound, StateConflict if it has ended or expired */
-  async acceptById(id: string): Promise<IncomingShareRow> {
+  /** @param key the caller's `Idempotency-Key` @throws NotFound, StateConflict if it has ended or expired */
+  async acceptById(id: string, key?: string): Promise<IncomingShareDto> {
     checkSwitch(this.cloud, 'sharing');
-    return this.transactions.run(async () => this.accept(await this.shares.lock(id)));
+    return this.hostCalls.once({ act: 'shares.incoming.accept', key, meaning: { id } }, async () =>
+      this.describe.one(await this.accept(await this.shares.lock(id))),
+    );
   }
 
   /** @throws NotFound, StateConflict if it was accepted or has ended otherwise */
-  declineById(id: string): Promise<IncomingShareRow> {
-    return this.transactions.run(async () => this.decline(await this.shares.lock(id)));
+  declineById(id: string, key?: string): Promise<IncomingShareDto> {
+    return this.hostCalls.once({ act: 'shares.incoming.decline', key, meaning: { id } }, async () =>
+      this.describe.one(await this.answer(await this.shares.lock(id), 'declined')),
+    );
   }
 
   /** A share that still waits is declined. @throws NotFound, StateConflict if it has ended otherwise */
-  leaveById(id: string): Promise<void> {
-    return this.transactions.run(async () => {
-      const share = await this.shares.lock(id);
-      if (share.state === 'pending' || share.state === 'declined') await this.decline(share);
-      else await this.leave(share);
-    });
+  async leaveById(id: string): Promise<void> {
+    await this.transactions.run(async () => this.answer(await this.shares.lock(id), 'left'));
   }
 
   /** Of a share that the caller holds locked, or has just made. */
-  async accept(share: IncomingShareRow): Promise<IncomingShareRow> {
-    if (share.state === 'accepted') return share;
-    if (stateAt(share, this.clock.now()) !== 'pending') throw new StateConflict(`it is ${share.state}`);
-    await this.shares.update(share, { state: 'accepted', reason: null });
-    await this.tell(share, 'SHARE_ACCEPTED', 'share.accepted');
+  accept(share: IncomingShareRow): Promise<IncomingShareRow> {
+    return this.answer(share, 'accepted');
+  }
+
+  private async answer(share: IncomingShareRow, event: 'accepted' | 'declined' | 'left'): Promise<IncomingShareRow> {
+    const state = await this.shares.judge(share, event);
+    if (state !== 'accepted' && state !== 'declined' && state !== 'left') return share;
+    const credentials = state === 'accepted' ? { reason: null } : { protocolsSealed: null, confirmed: false };
+    await this.shares.update(share, { state, ...credentials });
+    await this.tell(share, ANSWERS[state]);
     return share;
   }
 
-  private async decline(share: IncomingShareRow): Promise<IncomingShareRow> {
-    if (share.state === 'declined') return share;
-    if (share.state !== 'pending') throw new StateConflict(`it is ${share.state}`);
-    await this.end(share, 'declined');
-    await this.tell(share, 'SHARE_DECLINED', 'share.declined');
-    return share;
-  }
-
-  private async leave(share: IncomingShareRow): Promise<void> {
-    if (share.state === 'left') return;
-    if (share.state !== 'accepted') throw new StateConflict(`it is ${share.state}`);
-    await this.end(share, 'left');
-    await this.tell(share, 'SHARE_REMOVED', 'share.left');
-  }
-
-  private end(share: IncomingShareRow, state: IncomingState): Promise<void> {
-    return this.shares.update(share, { state, protocolsSealed: null, confirmed: false });
-  }
-
-  private async tell(
-    share: IncomingShareRow,
-    type: 'SHARE_ACCEPTED' | 'SHARE_DECLINED' | 'SHARE_REMOVED',
-    action: string,
-  ) {
+  private async tell(share: IncomingShareRow, { type, action }: (typeof ANSWERS)[keyof typeof ANSWERS]) {
     await this.messages.send({
       share: share.id,
       peer: share.relationshipId,

@@ -1,15 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
-import { Clock } from '../../kernel/clock.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import type { Settlement } from '../../outbox/delivery-handler.js';
 import { incomingShare } from '../audit-names.js';
-import { stateAt } from '../share-state.js';
 import type { IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
 
-/** What a provider says of a share that lives no more there. Any other refusal is about the moment, not about the share. */
-const ENDED = new Set(['SHARE_WITHDRAWN', 'STATE_CONFLICT', 'RESOURCE_NOT_FOUND', 'HTTP_404', 'HTTP_409', 'HTTP_410']);
+/**
+ * What a provider says of a share that lives no more there. Any other refusal is about the moment, not about the share: one
+ * whose time is over by the provider's clock is a conflict of state, and its owner may prolong it.
+ */
+const ENDED = new Set(['SHARE_WITHDRAWN', 'RESOURCE_NOT_FOUND', 'HTTP_404', 'HTTP_410']);
 
 /**
  * The provider has answered our acceptance: from now on its token works. Or it says that the share was withdrawn, or is
@@ -22,17 +23,25 @@ export class ConfirmAcceptance {
     private readonly shares: IncomingShares,
     private readonly audit: AuditTrail,
     private readonly events: EventTeller,
-    private readonly clock: Clock,
   ) {}
 
   async execute(id: string, settlement: Settlement): Promise<void> {
     const share = await this.shares.lock(id);
-    if (share.state !== 'accepted') return;
-    if (settlement.kind === 'delivered') return this.confirm(share);
-    if (settlement.kind === 'pointless') return;
-    if (settlement.kind === 'expired') return this.waitAgain(share, settlement.reason);
-    const reason = settlement.code;
-    if (!ENDED.has(reason) || stateAt(share, this.clock.now()) === 'expired') return this.waitAgain(share, reason);
+    switch (settlement.kind) {
+      case 'delivered':
+        return this.confirm(share);
+      case 'expired':
+        return this.waitAgain(share, settlement.reason);
+      case 'refused':
+        return ENDED.has(settlement.code) ? this.end(share, settlement.code) : this.waitAgain(share, settlement.code);
+      case 'pointless':
+        return;
+    }
+  }
+
+  private async end(share: IncomingShareRow, reason: string): Promise<void> {
+    if ((await this.shares.judge(share, 'denied')) !== 'revoked') return;
+    const { id } = share;
     await this.shares.update(share, { state: 'revoked', reason, protocolsSealed: null, confirmed: false });
     await this.audit.record({
       action: 'share.revoked',
@@ -51,11 +60,13 @@ export class ConfirmAcceptance {
   }
 
   private async confirm(share: IncomingShareRow): Promise<void> {
+    if ((await this.shares.judge(share, 'confirmed')) !== 'stays') return;
     await this.shares.update(share, { confirmed: true });
     await this.audit.record({ action: 'share.confirmed', object: incomingShare(share.id), peer: share.relationshipId });
   }
 
   private async waitAgain(share: IncomingShareRow, reason: string): Promise<void> {
+    if ((await this.shares.judge(share, 'unheard')) !== 'pending') return;
     const { id, relationshipId: peer } = share;
     const object = incomingShare(id);
     await this.shares.update(share, { state: 'pending', reason, confirmed: false });

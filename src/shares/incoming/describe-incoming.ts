@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { AccountDirectory } from '../../host/account-directory.js';
-import { Clock } from '../../kernel/clock.js';
 import { ValidationFailed } from '../../kernel/federation-error.js';
 import { type Page, parseCursor, parseLimit, readPage } from '../../persistence/keyset.js';
 import { Transactions } from '../../persistence/transactions.js';
-import { IN_STATE, stateAt } from '../share-state.js';
+import { IN_STATE, ShareClock, stateAt } from '../share-state.js';
 import type { IncomingShareDto } from './incoming.dto.js';
 import { INCOMING_STATES, IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
@@ -24,7 +23,7 @@ export class DescribeIncoming {
     private readonly transactions: Transactions,
     private readonly shares: IncomingShares,
     private readonly accounts: AccountDirectory,
-    private readonly clock: Clock,
+    private readonly clock: ShareClock,
   ) {}
 
   /** @throws NotFound */
@@ -41,30 +40,35 @@ export class DescribeIncoming {
     }
     if (state !== undefined) {
       if (!INCOMING_STATES.some((known) => known === state)) throw ValidationFailed.of('state', 'INVALID');
-      query.andWhere(IN_STATE, { state });
+      query.andWhere(IN_STATE, { state, now: await this.clock.present() });
     }
     const page = await readPage(query, parseCursor(cursor), parseLimit(limit));
-    return { items: page.items.map((row) => this.one(row)), next: page.next };
+    const now = await this.clock.now(...page.items);
+    return { items: page.items.map((row) => describeAt(row, now)), next: page.next };
   }
 
-  one(row: IncomingShareRow): IncomingShareDto {
-    const { id, shareId, owner, shareWith, name, description, permission, reason, confirmed } = row;
-    return {
-      id,
-      shareId,
-      owner,
-      shareWith,
-      recipient: row.recipientAccount,
-      name,
-      description,
-      permission,
-      expiresAt: row.expiresAt?.toISOString() ?? null,
-      state: stateAt(row, this.clock.now()),
-      reason,
-      confirmed,
-      protocols: row.protocolNames,
-      createdAt: row.createdAt.toISOString(),
-      changedAt: row.changedAt.toISOString(),
-    };
+  async one(row: IncomingShareRow): Promise<IncomingShareDto> {
+    return describeAt(row, await this.clock.now(row));
   }
+}
+
+function describeAt(row: IncomingShareRow, now: Date): IncomingShareDto {
+  const { id, shareId, owner, shareWith, name, description, permission, reason, confirmed } = row;
+  return {
+    id,
+    shareId,
+    owner,
+    shareWith,
+    recipient: row.recipientAccount,
+    name,
+    description,
+    permission,
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    state: stateAt(row, now),
+    reason,
+    confirmed,
+    protocols: row.protocolNames,
+    createdAt: row.createdAt.toISOString(),
+    changedAt: row.changedAt.toISOString(),
+  };
 }

@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
-import { Clock } from '../../kernel/clock.js';
 import { StateConflict } from '../../kernel/federation-error.js';
 import type { RevealedProtocol } from '../../ocm/offered-protocol.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { incomingShare } from '../audit-names.js';
 import { NotYetConfirmed } from '../share-errors.js';
-import { stateAt } from '../share-state.js';
+import { ShareClock, stateAt } from '../share-state.js';
 import { IncomingShares } from './incoming-shares.js';
 
 /** Hands the host the credentials of an accepted share, and records that it did. */
@@ -16,14 +15,14 @@ export class GiveAccess {
     private readonly transactions: Transactions,
     private readonly shares: IncomingShares,
     private readonly audit: AuditTrail,
-    private readonly clock: Clock,
+    private readonly clock: ShareClock,
   ) {}
 
   /** @throws NotFound, StateConflict unless it is accepted, NotYetConfirmed */
   execute(id: string): Promise<RevealedProtocol[]> {
     return this.transactions.run(async () => {
       const share = await this.shares.lock(id);
-      if (stateAt(share, this.clock.now()) !== 'accepted') throw new StateConflict(`it is ${share.state}`);
+      if (stateAt(share, await this.clock.now(share)) !== 'accepted') throw new StateConflict(`it is ${share.state}`);
       if (!share.confirmed) throw new NotYetConfirmed();
       await this.audit.record({ action: 'share.access-read', object: incomingShare(id), peer: share.relationshipId });
       return this.shares.open(share).map((protocol) => protocol.reveal());

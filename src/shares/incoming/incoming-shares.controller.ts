@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Controller, Delete, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
 import {
   ApiConflictResponse,
   ApiNoContentResponse,
@@ -8,6 +8,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { ForHost } from '../../access/audience.js';
+import { ApiIdempotencyKey } from '../../access/idempotency-key.js';
 import { ErrorBodyDto } from '../../ocm/http/error-body.dto.js';
 import { AnswerOffer } from './answer-offer.js';
 import { DescribeIncoming } from './describe-incoming.js';
@@ -60,20 +61,22 @@ export class IncomingSharesController {
 
   /** The recipient accepts. Doing it again changes nothing. */
   @Post(':id/accept')
+  @ApiIdempotencyKey()
   @HttpCode(200)
   @ApiOkResponse({ type: IncomingShareDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it has ended' })
-  async accept(@Param('id') id: string): Promise<IncomingShareDto> {
-    return this.describe.one(await this.answerOffer.acceptById(id));
+  accept(@Param('id') id: string, @Headers('idempotency-key') key?: string): Promise<IncomingShareDto> {
+    return this.answerOffer.acceptById(id, key);
   }
 
   /** The recipient declines. */
   @Post(':id/decline')
+  @ApiIdempotencyKey()
   @HttpCode(200)
   @ApiOkResponse({ type: IncomingShareDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it was accepted, or has ended' })
-  async decline(@Param('id') id: string): Promise<IncomingShareDto> {
-    return this.describe.one(await this.answerOffer.declineById(id));
+  decline(@Param('id') id: string, @Headers('idempotency-key') key?: string): Promise<IncomingShareDto> {
+    return this.answerOffer.declineById(id, key);
   }
 
   /** The recipient leaves an accepted share, or declines one that waits. */

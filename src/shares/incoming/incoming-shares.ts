@@ -7,7 +7,8 @@ import { type OfferedProtocol, packProtocols, unpackProtocols } from '../../ocm/
 import { recipientText } from '../../ocm/recipient.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
-import { isLive } from '../share-state.js';
+import { decide, INCOMING_LIFE, type IncomingEvent, type IncomingPresent, permitted } from '../share-life.js';
+import { isLive, ShareClock, stateAt } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
 
 /** Shares that other clouds offered us, found by our id or by theirs. */
@@ -16,6 +17,7 @@ export class IncomingShares {
   constructor(
     private readonly transactions: Transactions,
     private readonly cloud: OwnCloud,
+    private readonly clock: ShareClock,
   ) {}
 
   /** @throws NotFound */
@@ -55,6 +57,18 @@ export class IncomingShares {
     return live[0] ?? rows[0];
   }
 
+  /**
+   * What an event makes of a share that the caller holds locked. The time is our database's: the provider's clock decides
+   * what has expired, and is not here to be asked.
+   * @throws StateConflict
+   */
+  async judge(share: IncomingShareRow, event: IncomingEvent): Promise<IncomingPresent | 'stays' | 'nothing'> {
+    const stored = share.state === 'expired' ? 'replaced' : share.state;
+    const isOver = stateAt(share, await this.clock.now(share)) === 'expired';
+    const present = isOver && stored !== 'replaced' ? 'expired' : stored;
+    return permitted(decide(INCOMING_LIFE, event, present, stored), present);
+  }
+
   isNamed(peer: TrustedPeer, { shareId, providerId }: NotificationMessage): Promise<boolean> {
     const name = shareId === undefined ? { providerId } : { shareId };
     return this.transactions.repository(IncomingShareRow).existsBy({ relationshipId: peer.id, ...name });
@@ -80,6 +94,11 @@ export class IncomingShares {
     if (row.protocolsSealed === null) return [];
     return unpackProtocols(this.cloud.sealKey.open(row.protocolsSealed, sealContext(row.id, row.relationshipId)));
   }
+}
+
+/** The name under which everything about one resource of a peer is serialised, where shares have no ids. */
+export function plainName(providerId: string): string {
+  return `resource ${providerId}`;
 }
 
 function sealContext(id: string, relationshipId: string): SealContext {

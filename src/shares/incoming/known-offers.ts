@@ -8,7 +8,8 @@ import { incomingShare } from '../audit-names.js';
 import { ShareConflict, ShareWithdrawn } from '../share-errors.js';
 import { stateAt } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
-import { IncomingShares } from './incoming-shares.js';
+import { IncomingShares, plainName } from './incoming-shares.js';
+import { PlainTombstones } from './plain-tombstones.js';
 import { Tombstones } from './tombstones.js';
 
 /** Tells a repeated offer from a new one. */
@@ -18,6 +19,7 @@ export class KnownOffers {
     private readonly transactions: Transactions,
     private readonly shares: IncomingShares,
     private readonly tombstones: Tombstones,
+    private readonly plainTombstones: PlainTombstones,
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
   ) {}
@@ -30,11 +32,13 @@ export class KnownOffers {
    */
   async find(peer: TrustedPeer, offer: ShareOffer, account: string, digest: string) {
     const { shareId, providerId } = offer;
-    await this.shares.holdName(peer, shareId ?? `${providerId} ${account}`);
+    await this.shares.holdName(peer, shareId ?? plainName(providerId));
     const known = shareId === undefined ? await this.plain(peer, offer, account) : await this.named(peer, shareId);
     if (known?.offerDigest === digest) return known;
     if (known && !(await this.isOver(known))) throw new ShareConflict();
-    if (shareId !== undefined && (await this.tombstones.has(peer.id, shareId))) throw new ShareWithdrawn();
+    const isWithdrawn =
+      shareId === undefined ? this.plainTombstones.has(peer, offer) : this.tombstones.has(peer.id, shareId);
+    if (await isWithdrawn) throw new ShareWithdrawn();
     return undefined;
   }
 

@@ -67,7 +67,7 @@ export class OcmSharesController {
     const [rows, total] = await this.peerShares.page(peer, page);
     reply.headers(pageHeaders(pageOf(page, total)));
     const path = `${mount}/shares`;
-    const shares = rows.map((row) => this.peerShares.describe(row, path) as ShareResourceDto);
+    const shares = await this.peerShares.describe(rows, path);
     return shareList(shares, pageOf(page, total), path);
   }
 
@@ -76,7 +76,12 @@ export class OcmSharesController {
   @ApiOkResponse({ type: ShareResourceDto })
   @ApiNotFoundResponse({ type: ErrorBodyDto })
   @Header('content-type', HAL_JSON)
-  async read(@Peer() peer: TrustedPeer, @Param('id') id: string, @OcmMount() mount: string): Promise<object> {
-    return this.peerShares.describe(await this.peerShares.one(peer, id), `${mount}/shares`);
+  async read(
+    @Peer() peer: TrustedPeer,
+    @Param('id') id: string,
+    @OcmMount() mount: string,
+  ): Promise<ShareResourceDto | undefined> {
+    const [share] = await this.peerShares.describe([await this.peerShares.one(peer, id)], `${mount}/shares`);
+    return share;
   }
 }

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { Clock } from '../../kernel/clock.js';
 import { NotFound } from '../../kernel/federation-error.js';
 import { dialectOfFlavour } from '../../ocm/dialects.js';
 import { PAGE_SIZE } from '../../ocm/page.js';
 import { recipientText } from '../../ocm/recipient.js';
 import type { Flavour, ShareOffer } from '../../ocm/share-offer.js';
+import type { ShareResourceDto } from '../../ocm/v0.0.3/resource.dto.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
-import { stateAt } from '../share-state.js';
+import { ShareClock, stateAt } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
 import type { ReceivedShare } from './receive-share.js';
 
@@ -16,7 +16,7 @@ import type { ReceivedShare } from './receive-share.js';
 export class PeerShares {
   constructor(
     private readonly transactions: Transactions,
-    private readonly clock: Clock,
+    private readonly clock: ShareClock,
   ) {}
 
   /** @throws NotFound */
@@ -38,12 +38,17 @@ export class PeerShares {
   }
 
   /** @param path of the list as mounted for this caller: `/shares` or `/ocm/shares` */
-  describe(row: IncomingShareRow, path: string): object {
+  async describe(rows: readonly IncomingShareRow[], path: string): Promise<ShareResourceDto[]> {
+    const now = await this.clock.now(...rows);
+    return rows.map((row) => this.describeAt(row, path, now) as ShareResourceDto);
+  }
+
+  private describeAt(row: IncomingShareRow, path: string, now: Date): object {
     const flavour = flavourOf(row.shareId ?? undefined, row.protocolNames);
     return dialectOfFlavour(flavour).describeShare({
       id: row.id,
       createdAt: row.createdAt,
-      state: stateAt(row, this.clock.now()),
+      state: stateAt(row, now),
       shareId: row.shareId ?? undefined,
       providerId: row.providerId,
       owner: row.owner,

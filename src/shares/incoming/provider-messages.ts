@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
-import { NotFound, StateConflict } from '../../kernel/federation-error.js';
+import { NotFound } from '../../kernel/federation-error.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import { HandlesNotification, NotificationHandler } from '../../notifications/notification-handler.js';
 import type { NotificationMessage } from '../../ocm/notification.js';
@@ -8,9 +8,9 @@ import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { incomingShare } from '../audit-names.js';
 import { OutgoingShares } from '../outgoing/outgoing-shares.js';
 import { WrongSide } from '../share-errors.js';
-import { isLive } from '../share-state.js';
 import type { IncomingShareRow } from './incoming-share.entity.js';
-import { IncomingShares } from './incoming-shares.js';
+import { IncomingShares, plainName } from './incoming-shares.js';
+import { PlainTombstones } from './plain-tombstones.js';
 import { Tombstones } from './tombstones.js';
 
 /** What the handlers of a provider's messages have in common: which share, whether it is news, whom to tell. */
@@ -25,7 +25,7 @@ export class ProviderMessages {
 
   /** @throws WrongSide if the share is one of ours that this peer consumes */
   async find(peer: TrustedPeer, message: NotificationMessage): Promise<IncomingShareRow | undefined> {
-    if (message.shareId !== undefined) await this.shares.holdName(peer, message.shareId);
+    await this.shares.holdName(peer, message.shareId ?? plainName(message.providerId ?? ''));
     const share = await this.shares.lockNamed(peer, message);
     if (!share && (await this.outgoing.isNamed(peer, message))) throw new WrongSide();
     return share;
@@ -40,15 +40,17 @@ export class ProviderMessages {
     const share = await this.find(peer, message);
     if (!share) throw new NotFound('a message about a share that is not known');
     if (message.sequence !== undefined && message.sequence <= Number(share.sequence)) return;
-    if (!isLive(share.state)) throw new StateConflict(`it is ${share.state}`);
+    await this.shares.judge(share, 'changed');
     const sequence = String(message.sequence ?? share.sequence);
     const values = changes(share);
     const isNews = differs(share, values);
-    if (isNews || sequence !== share.sequence) await this.shares.update(share, { ...values, sequence });
+    const isTold = values.expiresAt === undefined ? {} : { expiryTold: false };
+    if (isNews || sequence !== share.sequence) await this.shares.update(share, { ...values, ...isTold, sequence });
     if (isNews) await this.tell(share, 'share.changed', 'share-changed');
   }
 
   async revoke(share: IncomingShareRow): Promise<void> {
+    if ((await this.shares.judge(share, 'unshared')) !== 'revoked') return;
     await this.shares.update(share, { state: 'revoked', protocolsSealed: null, confirmed: false });
     await this.tell(share, 'share.revoked', 'share-withdrawn');
   }
@@ -87,14 +89,16 @@ export class ShareUnshared extends NotificationHandler {
   constructor(
     private readonly messages: ProviderMessages,
     private readonly tombstones: Tombstones,
+    private readonly plainTombstones: PlainTombstones,
   ) {
     super();
   }
 
   override async handle(peer: TrustedPeer, message: NotificationMessage): Promise<void> {
     const share = await this.messages.find(peer, message);
-    if (share && isLive(share.state)) await this.messages.revoke(share);
-    if (!share && message.shareId !== undefined) await this.tombstones.set(peer.id, message.shareId);
+    if (share) await this.messages.revoke(share);
+    else if (message.shareId !== undefined) await this.tombstones.set(peer.id, message.shareId);
+    else await this.plainTombstones.set(peer, message);
   }
 }
 

@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { checkSwitch } from '../../access/switches.js';
 import { AuditTrail } from '../../audit/audit-trail.js';
 import { OwnCloud } from '../../host/own-cloud.js';
-import { Clock } from '../../kernel/clock.js';
-import { StateConflict, ValidationFailed } from '../../kernel/federation-error.js';
+import { ValidationFailed } from '../../kernel/federation-error.js';
 import type { Permission } from '../../ocm/permission.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { outgoingShare } from '../audit-names.js';
 import { type ShareMessage, ShareMessages } from '../share-messages.js';
-import { isLive } from '../share-state.js';
+import { DescribeOutgoing } from './describe-outgoing.js';
+import type { OutgoingShareDto } from './outgoing.dto.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
 
@@ -30,33 +30,32 @@ export class ChangeShare {
     private readonly transactions: Transactions,
     private readonly shares: OutgoingShares,
     private readonly messages: ShareMessages,
+    private readonly describe: DescribeOutgoing,
     private readonly audit: AuditTrail,
-    private readonly clock: Clock,
     private readonly cloud: OwnCloud,
   ) {}
 
   /** @throws NotFound, StateConflict if it has ended, ValidationFailed */
-  async execute(id: string, change: ShareChange): Promise<OutgoingShareRow> {
+  async execute(id: string, change: ShareChange): Promise<OutgoingShareDto> {
     checkSwitch(this.cloud, 'sharing');
     const expiresAt = typeof change.expiresAt === 'string' ? new Date(change.expiresAt) : change.expiresAt;
-    if (expiresAt && expiresAt <= this.clock.now()) throw ValidationFailed.of('expiresAt', 'INVALID');
+    if (expiresAt && expiresAt <= (await this.transactions.now())) throw ValidationFailed.of('expiresAt', 'INVALID');
     return this.transactions.run(async () => {
       const share = await this.shares.lock(id);
-      const state = await this.shares.stateNow(share);
-      const isProlonged = state === 'expired' && expiresAt !== undefined;
-      if (!isLive(state) && !isProlonged) throw new StateConflict(`it is ${state}`);
+      await this.shares.judge(share, expiresAt === undefined ? 'changed' : 'prolonged');
       if (change.permission !== undefined && change.permission !== share.permission) {
         await this.apply(share, { permission: change.permission }, 'SHARE_PERMISSION_CHANGED');
       }
       const update = differences(share, { name: change.name, description: change.description, expiresAt });
       if (Object.keys(update).length > 0) await this.apply(share, update, 'SHARE_UPDATED');
-      return share;
+      return this.describe.one(share);
     });
   }
 
   private async apply(share: OutgoingShareRow, values: Partial<OutgoingShareRow>, type: ShareMessage['type']) {
     const sequence = Number(share.sequence) + 1;
-    await this.shares.update(share, { ...values, sequence: String(sequence) });
+    const isTold = values.expiresAt === undefined ? {} : { expiryTold: false };
+    await this.shares.update(share, { ...values, ...isTold, sequence: String(sequence) });
     const { permission, name, description, expiresAt } = values;
     await this.messages.send({
       share: share.id,
@@ -65,6 +64,7 @@ export class ChangeShare {
         type,
         shareId: share.shareId,
         providerId: share.resourceId,
+        shareWith: share.shareWith,
         permission,
         name,
         description: description ?? undefined,

@@ -1,59 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
-import { NotFound, StateConflict } from '../../kernel/federation-error.js';
+import { NotFound } from '../../kernel/federation-error.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import { HandlesNotification, NotificationHandler } from '../../notifications/notification-handler.js';
 import type { NotificationMessage } from '../../ocm/notification.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { outgoingShare } from '../audit-names.js';
 import { IncomingShares } from '../incoming/incoming-shares.js';
-import { ShareWithdrawn, WrongSide } from '../share-errors.js';
-import type { OutgoingShareRow, OutgoingState } from './outgoing-share.entity.js';
+import { WrongSide } from '../share-errors.js';
+import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
 
 type Answered = 'accepted' | 'declined' | 'left';
 
 const ACTIONS = { accepted: 'share.accepted', declined: 'share.declined', left: 'share.left' } as const;
 const EVENTS = { accepted: 'share-accepted', declined: 'share-declined', left: 'share-left' } as const;
-
-/**
- * What the recipient's answer makes of a share. Acceptance proves that the offer arrived, whatever we thought of it.
- * `same`: nothing changes, and that is fine. An ending is never refused: it ends what lives, an accepted share too (the
- * recipient's cloud may have taken it for accepted before its user said no) and one that has expired, which a later end
- * would bring back; about what has ended for good it is no news.
- */
-const TABLE: Record<Answered, Record<OutgoingState, Answered | 'same' | 'conflict' | 'withdrawn'>> = {
-  accepted: {
-    'pending-delivery': 'accepted',
-    pending: 'accepted',
-    failed: 'accepted',
-    accepted: 'same',
-    declined: 'conflict',
-    left: 'conflict',
-    withdrawn: 'withdrawn',
-    expired: 'conflict',
-  },
-  declined: {
-    'pending-delivery': 'declined',
-    pending: 'declined',
-    failed: 'same',
-    accepted: 'declined',
-    declined: 'same',
-    left: 'same',
-    withdrawn: 'same',
-    expired: 'declined',
-  },
-  left: {
-    'pending-delivery': 'left',
-    pending: 'left',
-    failed: 'same',
-    accepted: 'left',
-    declined: 'same',
-    left: 'same',
-    withdrawn: 'same',
-    expired: 'left',
-  },
-};
 
 /** Applies the answer of a recipient's cloud to the share that it is about. */
 @Injectable()
@@ -72,17 +33,7 @@ export class ConsumerMessages {
       if (await this.incoming.isNamed(peer, message)) throw new WrongSide();
       throw new NotFound('a message about a share that is not known');
     }
-    const state = await this.shares.stateNow(share);
-    switch (TABLE[answer][state]) {
-      case 'same':
-        return;
-      case 'withdrawn':
-        throw new ShareWithdrawn();
-      case 'conflict':
-        throw new StateConflict(`it is ${state}`);
-      default:
-        return this.move(share, answer);
-    }
+    if ((await this.shares.judge(share, answer)) === answer) await this.move(share, answer);
   }
 
   private async move(share: OutgoingShareRow, state: Answered): Promise<void> {

@@ -3,10 +3,10 @@ import { AuditTrail } from '../../audit/audit-trail.js';
 import { FederatedAddress } from '../../kernel/federated-address.js';
 import type { Secret } from '../../kernel/secret.js';
 import { EventTeller } from '../../notifications/event-teller.js';
-import { DEFAULT_DIALECT, dialectNamed } from '../../ocm/dialects.js';
+import { dialectOfFlavour } from '../../ocm/dialects.js';
 import { OfferedProtocol } from '../../ocm/offered-protocol.js';
 import { readReceipt, type ShareReceipt } from '../../ocm/receipt.js';
-import { ShareOffer } from '../../ocm/share-offer.js';
+import { type Flavour, ShareOffer } from '../../ocm/share-offer.js';
 import {
   type Attempt,
   Delivers,
@@ -17,9 +17,10 @@ import {
 import { attemptCall } from '../../outbox/judge-answer.js';
 import { PeerClient } from '../../transport/peer-client.js';
 import { PeerEndpoints } from '../../trust/peer-endpoints.js';
+import type { PeerPolicy } from '../../trust/relationship.entity.js';
 import { Relationships } from '../../trust/relationships.js';
 import { outgoingShare } from '../audit-names.js';
-import type { OfferMeaning } from './offer-share.js';
+import type { OfferMeaning } from './new-offer.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
 
@@ -42,26 +43,25 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
     const endpoint = await this.endpoints.ofTrusted(peer);
     // The end of trust takes deliveries back itself: what is left waits for a peer that is only suspended.
     if (!endpoint) return { kind: 'retry', reason: 'not-trusted' };
+    const { flavour = 'powerfolder' } = await this.policyOf(peer);
     if (!secret) throw new TypeError('an offer without its token');
     return attemptCall(this.client, endpoint, {
       method: 'POST',
       path: '/shares',
       headers: { 'idempotency-key': id },
-      body: dialectNamed(DEFAULT_DIALECT).encodeShare(offerOf(meaning, secret)),
+      body: dialectOfFlavour(flavour).encodeShare(offerOf(meaning, secret, flavour)),
     });
   }
 
   override async settled({ meaning }: Delivery<OfferMeaning>, settlement: Settlement): Promise<void> {
     const share = await this.shares.lock(meaning.share);
-    if (share.state !== 'pending-delivery') return this.keepRemoteId(share, settlement);
     switch (settlement.kind) {
-      case 'delivered': {
+      case 'delivered':
         return this.deliver(share, readReceipt(settlement.answer?.body));
-      }
       case 'refused':
-        return this.fail(share, settlement.code, { tokenHash: null });
+        return this.fail(share, 'refused', settlement.code);
       case 'expired':
-        return this.fail(share, settlement.reason);
+        return this.fail(share, 'timed-out', settlement.reason);
       case 'pointless':
         return;
     }
@@ -69,26 +69,30 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
 
   private async deliver(share: OutgoingShareRow, { id, state }: ShareReceipt): Promise<void> {
     const isAccepted = state === 'accepted' || (state === undefined && (await this.acceptsImplicitly(share)));
-    await this.shares.update(share, { state: isAccepted ? 'accepted' : 'pending', remoteId: id ?? null });
+    const becomes = await this.shares.judge(share, isAccepted ? 'delivered-accepted' : 'delivered');
+    if (share.remoteId === null && id !== undefined) await this.shares.update(share, { remoteId: id });
+    if (becomes !== 'pending' && becomes !== 'accepted') return;
+    await this.shares.update(share, { state: becomes });
     const object = outgoingShare(share.id);
     const peer = share.relationshipId;
-    await this.audit.record({ action: isAccepted ? 'share.accepted' : 'share.delivered', object, peer });
-    if (isAccepted) await this.tell(share, 'share-accepted');
+    await this.audit.record({ action: becomes === 'accepted' ? 'share.accepted' : 'share.delivered', object, peer });
+    if (becomes === 'accepted') await this.tell(share, 'share-accepted');
   }
 
   /** A plain OCM 0.0.3 peer knows no acceptance: our operator may have said that its 201 is one. */
   private async acceptsImplicitly({ relationshipId }: OutgoingShareRow): Promise<boolean> {
-    return (await this.relationships.find(relationshipId))?.policy.implicitAcceptance === true;
+    return (await this.policyOf(relationshipId)).implicitAcceptance === true;
   }
 
-  private async keepRemoteId(share: OutgoingShareRow, settlement: Settlement): Promise<void> {
-    if (settlement.kind !== 'delivered' || share.remoteId !== null) return;
-    await this.shares.update(share, { remoteId: readReceipt(settlement.answer?.body).id ?? null });
+  private async policyOf(relationshipId: string): Promise<PeerPolicy> {
+    return (await this.relationships.find(relationshipId))?.policy ?? {};
   }
 
   /** What was only out of time may have arrived: if its recipient answers after all, its token has to work. */
-  private async fail(share: OutgoingShareRow, reason: string, more: Partial<OutgoingShareRow> = {}): Promise<void> {
-    await this.shares.update(share, { state: 'failed', reason, ...more });
+  private async fail(share: OutgoingShareRow, event: 'refused' | 'timed-out', reason: string): Promise<void> {
+    if ((await this.shares.judge(share, event)) !== 'failed') return;
+    const token = event === 'refused' ? { tokenHash: null } : {};
+    await this.shares.update(share, { state: 'failed', reason, ...token });
     await this.audit.record({
       action: 'share.failed',
       object: outgoingShare(share.id),
@@ -108,9 +112,10 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
   }
 }
 
-function offerOf(meaning: OfferMeaning, token: Secret): ShareOffer {
+/** In plain OCM 0.0.3 a share has no id, and `webdav` is the one protocol there is. */
+function offerOf(meaning: OfferMeaning, token: Secret, flavour: Flavour): ShareOffer {
   return new ShareOffer({
-    shareId: meaning.shareId,
+    shareId: flavour === 'plain' ? undefined : meaning.shareId,
     providerId: meaning.resourceId,
     owner: FederatedAddress.parse(meaning.owner),
     recipient: { kind: 'address', address: FederatedAddress.parse(meaning.shareWith) },
@@ -118,6 +123,7 @@ function offerOf(meaning: OfferMeaning, token: Secret): ShareOffer {
     description: meaning.description ?? undefined,
     permission: meaning.permission,
     expiresAt: meaning.expiresAt === null ? undefined : new Date(meaning.expiresAt),
-    protocols: [OfferedProtocol.pfClassic(token)],
+    protocols: [flavour === 'plain' ? OfferedProtocol.plainWebdav(token) : OfferedProtocol.pfClassic(token)],
+    flavour,
   });
 }

@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import { AccountDirectory } from '../../host/account-directory.js';
-import { Clock } from '../../kernel/clock.js';
 import { ValidationFailed } from '../../kernel/federation-error.js';
 import { DeliveryRow } from '../../outbox/delivery.entity.js';
 import { type Page, parseCursor, parseLimit, readPage } from '../../persistence/keyset.js';
 import { Transactions } from '../../persistence/transactions.js';
-import { IN_STATE, stateAt } from '../share-state.js';
+import { IN_STATE, ShareClock, stateAt } from '../share-state.js';
 import type { OutgoingShareDto } from './outgoing.dto.js';
 import { OUTGOING_STATES, OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
@@ -26,7 +25,7 @@ export class DescribeOutgoing {
     private readonly transactions: Transactions,
     private readonly shares: OutgoingShares,
     private readonly accounts: AccountDirectory,
-    private readonly clock: Clock,
+    private readonly clock: ShareClock,
   ) {}
 
   /** @throws NotFound */
@@ -49,7 +48,7 @@ export class DescribeOutgoing {
     }
     if (state !== undefined) {
       if (!OUTGOING_STATES.some((known) => known === state)) throw ValidationFailed.of('state', 'INVALID');
-      query.andWhere(IN_STATE, { state });
+      query.andWhere(IN_STATE, { state, now: await this.clock.present() });
     }
     const page = await readPage(query, parseCursor(cursor), parseLimit(limit));
     return { items: await this.describe(page.items), next: page.next };
@@ -59,28 +58,30 @@ export class DescribeOutgoing {
     const ids = rows.flatMap(({ deliveryId }) => deliveryId ?? []);
     const deliveries = await this.transactions.repository(DeliveryRow).findBy({ id: In(ids) });
     const byId = new Map(deliveries.map((delivery) => [delivery.id, delivery]));
-    return rows.map((row) => this.describeRow(row, byId.get(row.deliveryId ?? '')));
+    const now = await this.clock.now(...rows);
+    return rows.map((row) => describeAt(row, byId.get(row.deliveryId ?? ''), now));
   }
+}
 
-  private describeRow(row: OutgoingShareRow, delivery: DeliveryRow | undefined): OutgoingShareDto {
-    const { id, shareId, owner, shareWith, name, description, resourceId, permission, reason } = row;
-    return {
-      id,
-      shareId,
-      owner,
-      shareWith,
-      name,
-      description,
-      resourceId,
-      permission,
-      expiresAt: row.expiresAt?.toISOString() ?? null,
-      state: stateAt(row, this.clock.now()),
-      reason,
-      delivery: delivery ? describeDelivery(delivery) : null,
-      createdAt: row.createdAt.toISOString(),
-      changedAt: row.changedAt.toISOString(),
-    };
-  }
+function describeAt(row: OutgoingShareRow, delivery: DeliveryRow | undefined, now: Date): OutgoingShareDto {
+  const { id, shareId, owner, shareWith, name, description, resourceId, permission, reason } = row;
+  return {
+    id,
+    shareId,
+    owner,
+    shareWith,
+    name,
+    description,
+    resourceId,
+    permission,
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    state: stateAt(row, now),
+    reason,
+    resentAs: row.resentAs,
+    delivery: delivery ? describeDelivery(delivery) : null,
+    createdAt: row.createdAt.toISOString(),
+    changedAt: row.changedAt.toISOString(),
+  };
 }
 
 function describeDelivery({ state, attempts, dueAt, reason }: DeliveryRow) {

@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import {
+  ApiBadRequestResponse,
   ApiConflictResponse,
   ApiCreatedResponse,
-  ApiHeader,
   ApiNoContentResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
@@ -10,6 +10,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { ForHost } from '../../access/audience.js';
+import { ApiIdempotencyKey } from '../../access/idempotency-key.js';
 import { ErrorBodyDto } from '../../ocm/http/error-body.dto.js';
 import { JsonBody } from '../../ocm/http/json-body.pipe.js';
 import { ChangeShare } from './change-share.js';
@@ -17,6 +18,7 @@ import { DescribeOutgoing } from './describe-outgoing.js';
 import { OfferShare } from './offer-share.js';
 import { ChangeShareDto, OfferShareDto, OutgoingShareDto, OutgoingShareListDto } from './outgoing.dto.js';
 import { OUTGOING_STATES } from './outgoing-share.entity.js';
+import { ResendShare } from './resend-share.js';
 import { WithdrawShare } from './withdraw-share.js';
 
 /** What accounts of ours share with other clouds. */
@@ -26,6 +28,7 @@ import { WithdrawShare } from './withdraw-share.js';
 export class OutgoingSharesController {
   constructor(
     private readonly offerShare: OfferShare,
+    private readonly resendShare: ResendShare,
     private readonly changeShare: ChangeShare,
     private readonly withdrawShare: WithdrawShare,
     private readonly describe: DescribeOutgoing,
@@ -33,14 +36,28 @@ export class OutgoingSharesController {
 
   /** Share a resource with somebody of another cloud. That cloud may be down: it is told as soon as it can be. */
   @Post()
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'a repeat gives the same share' })
+  @ApiIdempotencyKey()
   @ApiCreatedResponse({ type: OutgoingShareDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: the key was used for another share' })
-  async create(
+  create(
     @Body(JsonBody.of(OfferShareDto)) body: OfferShareDto,
     @Headers('idempotency-key') key?: string,
   ): Promise<OutgoingShareDto> {
-    return this.describe.one(await this.offerShare.execute(body, key));
+    return this.offerShare.execute(body, key);
+  }
+
+  /** Offer one that failed again: another share, with an id and a token of its own. The old one names it as `resentAs`. */
+  @Post(':id/resend')
+  @ApiIdempotencyKey()
+  @ApiCreatedResponse({ type: OutgoingShareDto })
+  @ApiBadRequestResponse({ type: ErrorBodyDto, description: 'VALIDATION_FAILED: it could not be offered now' })
+  @ApiNotFoundResponse({ type: ErrorBodyDto })
+  @ApiConflictResponse({
+    type: ErrorBodyDto,
+    description: 'STATE_CONFLICT: it has not failed, or was sent again already',
+  })
+  resend(@Param('id') id: string, @Headers('idempotency-key') key?: string): Promise<OutgoingShareDto> {
+    return this.resendShare.execute(id, key);
   }
 
   /** Outgoing shares, newest first. */
@@ -71,11 +88,8 @@ export class OutgoingSharesController {
   @Patch(':id')
   @ApiOkResponse({ type: OutgoingShareDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it has ended' })
-  async change(
-    @Param('id') id: string,
-    @Body(JsonBody.of(ChangeShareDto)) body: ChangeShareDto,
-  ): Promise<OutgoingShareDto> {
-    return this.describe.one(await this.changeShare.execute(id, body));
+  change(@Param('id') id: string, @Body(JsonBody.of(ChangeShareDto)) body: ChangeShareDto): Promise<OutgoingShareDto> {
+    return this.changeShare.execute(id, body);
   }
 
   /** Withdraw it: true here at once, told to the other cloud as long as it takes. */

@@ -4,13 +4,19 @@ import type { NotificationMessage } from '../../ocm/notification.js';
 import { recipientText } from '../../ocm/recipient.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
-import { isLive, isOpen } from '../share-state.js';
-import { OutgoingShareRow, type OutgoingState } from './outgoing-share.entity.js';
+import { decide, OUTGOING_LIFE, type OutgoingEvent, type OutgoingPresent, permitted } from '../share-life.js';
+import { isOpen, ShareClock, stateAt } from '../share-state.js';
+import { OutgoingShareRow } from './outgoing-share.entity.js';
+
+const NEVER_EXPIRED = new Date(0);
 
 /** Shares that accounts of ours offer to other clouds. */
 @Injectable()
 export class OutgoingShares {
-  constructor(private readonly transactions: Transactions) {}
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly clock: ShareClock,
+  ) {}
 
   /** @throws NotFound */
   async get(id: string): Promise<OutgoingShareRow> {
@@ -43,13 +49,13 @@ export class OutgoingShares {
     return this.named(peer, message).getExists();
   }
 
-  /** Its state by the database's clock, which alone decides whether it has expired. */
-  async stateNow({ state, expiresAt }: OutgoingShareRow): Promise<OutgoingState> {
-    if (!isLive(state) || expiresAt === null) return state;
-    const [row] = await this.transactions.query<{ over: boolean }>(`select $1::timestamptz <= now() as over`, [
-      expiresAt,
-    ]);
-    return row?.over ? 'expired' : state;
+  /**
+   * What an event makes of a share that the caller holds locked. Our database's clock alone decides whether it has expired.
+   * @throws StateConflict, ShareWithdrawn
+   */
+  async judge(share: OutgoingShareRow, event: OutgoingEvent): Promise<OutgoingPresent | 'stays' | 'nothing'> {
+    const present = presentState(share, await this.clock.now(share));
+    return permitted(decide(OUTGOING_LIFE, event, present, presentState(share, NEVER_EXPIRED)), present);
   }
 
   async update(row: OutgoingShareRow, values: Partial<OutgoingShareRow>): Promise<void> {
@@ -69,4 +75,9 @@ export class OutgoingShares {
     query.andWhere('share.resource_id = :providerId', { providerId });
     return recipient ? query.andWhere('share.share_with = :to', { to: recipientText(recipient) }) : query;
   }
+}
+
+function presentState(share: OutgoingShareRow, now: Date): OutgoingPresent {
+  const state = stateAt(share, now);
+  return state === 'failed' && share.resentAs !== null ? 'resent' : state;
 }

@@ -161,6 +161,11 @@ export class OutgoingShareDto {
    * @example null
    */
   reason: string | null;
+  /**
+   * The share that took its place when it was sent again.
+   * @example null
+   */
+  resentAs: string | null;
   delivery: ShareDeliveryDto | null;
   /** @example "2026-11-23T12:00:00.000Z" */
   createdAt: string;

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
-import { StateConflict } from '../../kernel/federation-error.js';
 import { Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
+import { Relationships } from '../../trust/relationships.js';
 import { outgoingShare } from '../audit-names.js';
 import { ShareMessages, shareOrder } from '../share-messages.js';
-import { isOpen } from '../share-state.js';
+import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
 
 /**
@@ -19,6 +19,7 @@ export class WithdrawShare {
     private readonly transactions: Transactions,
     private readonly shares: OutgoingShares,
     private readonly messages: ShareMessages,
+    private readonly relationships: Relationships,
     private readonly outbox: Outbox,
     private readonly audit: AuditTrail,
   ) {}
@@ -27,19 +28,24 @@ export class WithdrawShare {
   execute(id: string): Promise<void> {
     return this.transactions.run(async () => {
       const share = await this.shares.lock(id);
-      if (share.state === 'withdrawn') return;
-      if (!isOpen(share.state)) throw new StateConflict(`it is ${share.state}`);
-      const sequence = Number(share.sequence) + 1;
-      await this.shares.update(share, { state: 'withdrawn', tokenHash: null, sequence: String(sequence) });
-      await this.outbox.cancel({ peer: share.relationshipId, orderingKey: shareOrder(id) });
-      // Told even if the offer may never have arrived: whether it did is not known here.
-      await this.messages.send({
-        share: id,
-        peer: share.relationshipId,
-        message: { type: 'SHARE_UNSHARED', shareId: share.shareId, providerId: share.resourceId, sequence },
-        isEnding: true,
-      });
+      if ((await this.shares.judge(share, 'withdrawn')) !== 'withdrawn') return;
+      await this.takeBack(share, { state: 'withdrawn' });
       await this.audit.record({ action: 'share.withdrawn', object: outgoingShare(id), peer: share.relationshipId });
     });
+  }
+
+  /**
+   * Of a share that the caller holds locked: its token dies, what still waits to be told of it is replaced by the news that
+   * it is no more. Told even if the offer may never have arrived: whether it did is not known here. Where trust has ended
+   * there is nobody to tell.
+   */
+  async takeBack(share: OutgoingShareRow, values: Partial<OutgoingShareRow>): Promise<void> {
+    const { id, relationshipId: peer, shareId, resourceId: providerId, shareWith } = share;
+    const sequence = Number(share.sequence) + 1;
+    await this.shares.update(share, { ...values, tokenHash: null, sequence: String(sequence) });
+    await this.outbox.cancel({ peer, orderingKey: shareOrder(id) });
+    if (!(await this.relationships.isLive(peer))) return;
+    const message = { type: 'SHARE_UNSHARED', shareId, providerId, shareWith, sequence } as const;
+    await this.messages.send({ share: id, peer, message, isEnding: true });
   }
 }

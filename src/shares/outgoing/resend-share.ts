@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { checkSwitch } from '../../access/switches.js';
+import { AuditTrail } from '../../audit/audit-trail.js';
+import { OwnCloud } from '../../host/own-cloud.js';
+import { HostCalls } from '../../outbox/host-calls.js';
+import { outgoingShare } from '../audit-names.js';
+import { DescribeOutgoing } from './describe-outgoing.js';
+import { type CheckedOffer, NewOffer } from './new-offer.js';
+import type { OutgoingShareDto } from './outgoing.dto.js';
+import type { OutgoingShareRow } from './outgoing-share.entity.js';
+import { OutgoingShares } from './outgoing-shares.js';
+import { WithdrawShare } from './withdraw-share.js';
+
+/**
+ * A share that failed is offered again: another one, with an id and a token of its own, linked from the old. The old one
+ * may have arrived after all, so it is taken back: a person is never invited twice to one thing.
+ */
+@Injectable()
+export class ResendShare {
+  constructor(
+    private readonly hostCalls: HostCalls,
+    private readonly shares: OutgoingShares,
+    private readonly newOffer: NewOffer,
+    private readonly withdrawShare: WithdrawShare,
+    private readonly describe: DescribeOutgoing,
+    private readonly audit: AuditTrail,
+    private readonly cloud: OwnCloud,
+  ) {}
+
+  /**
+   * @returns the new share
+   * @throws NotFound, StateConflict unless it failed and was not resent yet, ValidationFailed if it could not be offered now
+   */
+  execute(id: string, key?: string): Promise<OutgoingShareDto> {
+    checkSwitch(this.cloud, 'sharing');
+    return this.hostCalls.once(
+      { act: 'shares.outgoing.resend', key, meaning: { id } },
+      async (checked) => this.describe.one(await this.replace(id, checked)),
+      () => this.check(id),
+    );
+  }
+
+  private async check(id: string): Promise<CheckedOffer> {
+    const share = await this.shares.get(id);
+    await this.shares.judge(share, 'resent');
+    const { ownerAccount: owner, shareWith, resourceId, name, permission } = share;
+    const description = share.description ?? undefined;
+    const expiresAt = share.expiresAt?.toISOString();
+    return this.newOffer.check({ owner, shareWith, resourceId, name, permission, description, expiresAt });
+  }
+
+  private async replace(id: string, checked: CheckedOffer): Promise<OutgoingShareRow> {
+    const created = await this.newOffer.record(checked);
+    const old = await this.shares.lock(id);
+    await this.shares.judge(old, 'resent');
+    await this.withdrawShare.takeBack(old, { resentAs: created.id });
+    const details = { resentAs: created.id };
+    await this.audit.record({ action: 'share.resent', object: outgoingShare(id), peer: old.relationshipId, details });
+    return created;
+  }
+}
