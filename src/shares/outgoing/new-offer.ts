@@ -135,13 +135,14 @@ export class NewOffer {
 
   /** A plain OCM 0.0.3 peer tells shares apart by resource and recipient alone. */
   private async checkOnlyOne({ relationshipId, resourceId, shareWith }: OutgoingShareRow): Promise<void> {
-    const [{ held } = { held: true }] = await this.transactions.query<{ held: boolean }>(
-      `with name as (select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 0)))
-       select exists (select from federation.outgoing_share, name where relationship_id = $1 and resource_id = $2 and share_with = $3
-         and state in ('pending-delivery', 'pending', 'accepted') and (expires_at is null or expires_at > now())) as held`,
-      [relationshipId, resourceId, shareWith],
+    const name = [relationshipId, resourceId, shareWith];
+    await this.transactions.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [JSON.stringify(name)]);
+    const held = await this.transactions.query(
+      `select from federation.outgoing_share where relationship_id = $1 and resource_id = $2 and share_with = $3
+         and state in ('pending-delivery', 'pending', 'accepted') and (expires_at is null or expires_at > now())`,
+      name,
     );
-    if (held) throw new StateConflict('the peer knows one share of a resource with a person, and there is one');
+    if (held.length > 0) throw new StateConflict('the peer knows one share of a resource with a person, and there is one');
   }
 }
 
