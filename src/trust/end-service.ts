@@ -7,10 +7,12 @@ import { RejectService } from './reject-service.js';
 import type { RelationshipRow } from './relationship.entity.js';
 import { Relationships } from './relationships.js';
 import { TrustRequests } from './trust-requests.js';
+import { isTrustedByHand } from './trusted-by-hand.js';
 
 /**
  * Our operator ends it, whatever it is by now: a request of ours is cancelled, one of theirs rejected, trust revoked. True
- * here at commit; the other side is told as long as it takes. Ending twice changes nothing. @throws NotFound
+ * here at commit; the other side is told as long as it takes, unless it knows no handshake: it would not understand.
+ * Ending twice changes nothing. @throws NotFound
  */
 @Injectable()
 export class EndService {
@@ -41,7 +43,8 @@ export class EndService {
       case 'TRUSTED':
       case 'SUSPENDED':
         await this.answerRequest.abandon(relationship, 'REVOKED', 'REVOKED_BY_US');
-        return this.notify(relationship);
+        if (!isTrustedByHand(relationship)) await this.notify(relationship);
+        return;
       case 'REVOKED':
       case 'REJECTED':
         return;

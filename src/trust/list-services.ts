@@ -4,18 +4,21 @@ import { NotFound } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { momentText, type Page, pageOf, parseCursor, parseLimit } from '../persistence/keyset.js';
 import { Transactions } from '../persistence/transactions.js';
+import type { PeerPolicy } from './relationship.entity.js';
 import type { ServiceDto } from './services.dto.js';
+import { TRUSTED_BY_HAND } from './trusted-by-hand.js';
 
 /** Relationships, and the requests that wait for an answer, as one list. */
 const SERVICES = `
   select r.id, r.origin, r.display_name, r.state, r.reason, r.since,
     coalesce(r.pin, (select q.pin from federation.trust_request q where q.id = r.id)) as fingerprint, r.created_at,
     coalesce((select jsonb_object_agg(d.domain, d.status) from federation.relationship_domain d
-              where d.relationship_id = r.id), '{}') as domains
+              where d.relationship_id = r.id), '{}') as domains,
+    ${TRUSTED_BY_HAND} as by_hand, r.policy
   from federation.relationship r
   union all
   select q.id, q.origin, q.display_name, 'INVITED', null, q.created_at, q.pin, q.created_at,
-    coalesce((select jsonb_object_agg(domain, 'proposed') from jsonb_array_elements_text(q.domains) as domain), '{}')
+    coalesce((select jsonb_object_agg(domain, 'proposed') from jsonb_array_elements_text(q.domains) as domain), '{}'), false, '{}'::jsonb
   from federation.trust_request q where q.state = 'pending' and q.expires_at > now()`;
 
 const WITH_NEXT_ATTEMPT = `
@@ -72,6 +75,8 @@ export class ListServices {
       fingerprint: row.fingerprint,
       domains: [...new Set([...own, ...having('effective')])],
       proposedDomains: having('proposed').filter((domain) => domain !== host),
+      trustedByHand: row.by_hand,
+      policy: row.policy,
     };
   }
 }
@@ -85,6 +90,8 @@ interface ServiceRow {
   readonly since: Date;
   readonly fingerprint: string | null;
   readonly domains: Record<string, string>;
+  readonly by_hand: boolean;
+  readonly policy: PeerPolicy;
   readonly cursor_at: string;
   readonly next_attempt: Date | null;
   readonly delivery_reason: string | null;

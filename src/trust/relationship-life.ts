@@ -52,6 +52,17 @@ export class RelationshipLife {
     return row;
   }
 
+  /** Our operator gives the key of a cloud that knows no handshake. A plain cloud is called where it lives. */
+  trustByHand(
+    origin: Origin,
+    { pin, certificate }: Pick<Proof, 'pin' | 'certificate'>,
+    expectedFingerprint: string | null,
+  ): Promise<RelationshipRow> {
+    const place = { origin: origin.toString(), endpoint: origin.toString(), displayName: origin.host };
+    const row = { id: randomId(), ...place, state: 'TRUSTED', pin, certificate, expectedFingerprint } as const;
+    return this.create(row, 'trust.established', { fingerprint: pin, by: 'hand' });
+  }
+
   /** Trust arises, and from the next request on the peer is let in. */
   async trust(row: RelationshipRow, proof: Proof, values: Partial<RelationshipRow> = {}): Promise<void> {
     await this.outbox.cancel({ peer: row.id, kinds: ['trust-request'] });

@@ -9,7 +9,7 @@ export interface PeerPolicy {
   readonly acceptInvitations?: 'ask' | 'auto';
   /** A plain OCM 0.0.3 peer whose 201 names no state has accepted. */
   readonly implicitAcceptance?: boolean;
-  /** How our offers to it are spelt; default `powerfolder`. */
+  /** How our offers to it are spelt; default `powerfolder`. What it sends is recognised by the body, whatever stands here. */
   readonly flavour?: 'powerfolder' | 'plain';
 }
 
@@ -26,7 +26,7 @@ export class RelationshipRow {
   @Column('timestamptz', { default: () => 'now()' }) since: Date;
   /** Of its federation key; known from the moment of trust on. */
   @Column('text', { nullable: true }) pin: string | null;
-  /** PEM, as presented when trust arose. */
+  /** PEM, as presented when trust arose, or as our operator gave it. */
   @Column('text', { nullable: true }) certificate: string | null;
   /** What our operator typed when adding it. */
   @Column('text', { nullable: true }) expectedFingerprint: string | null;

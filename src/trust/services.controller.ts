@@ -1,5 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import {
+  ApiBody,
   ApiConflictResponse,
   ApiCreatedResponse,
   ApiNoContentResponse,
@@ -13,11 +14,12 @@ import { ErrorBodyDto } from '../ocm/http/error-body.dto.js';
 import { JsonBody } from '../ocm/http/json-body.pipe.js';
 import { AcceptService } from './accept-service.js';
 import { AddService } from './add-service.js';
-import { ApproveDomains } from './approve-domains.js';
+import { ChangeService } from './change-service.js';
 import { EndService } from './end-service.js';
 import { ListServices } from './list-services.js';
 import { RejectService } from './reject-service.js';
 import { AcceptServiceDto, AddServiceDto, ChangeServiceDto, ServiceDto, ServiceListDto } from './services.dto.js';
+import { ADD_SERVICE_EXAMPLES } from './services.examples.js';
 
 /** The clouds around us: add, accept, reject, revoke. */
 @ApiTags('Services')
@@ -29,7 +31,7 @@ export class ServicesController {
     private readonly addService: AddService,
     private readonly acceptService: AcceptService,
     private readonly rejectService: RejectService,
-    private readonly approveDomains: ApproveDomains,
+    private readonly changeService: ChangeService,
     private readonly endService: EndService,
   ) {}
 
@@ -50,10 +52,14 @@ export class ServicesController {
     return this.listServices.one(id);
   }
 
-  /** Add a cloud by its URL: it is asked for trust. */
+  /** Add a cloud by its URL: it is asked for trust. With its certificate it is trusted by hand, at once. */
   @Post()
+  @ApiBody({ type: AddServiceDto, examples: ADD_SERVICE_EXAMPLES })
   @ApiCreatedResponse({ type: ServiceDto })
-  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: there is a relationship already' })
+  @ApiConflictResponse({
+    type: ErrorBodyDto,
+    description: 'STATE_CONFLICT: there is a relationship already, or a domain or the key is ours or another peer’s',
+  })
   async add(@Body(JsonBody.of(AddServiceDto)) body: AddServiceDto): Promise<ServiceDto> {
     return this.listServices.one((await this.addService.execute(body)).id);
   }
@@ -79,15 +85,18 @@ export class ServicesController {
     return this.listServices.one((await this.rejectService.execute(id)).id);
   }
 
-  /** Say which domains beside its host a peer may speak for. */
+  /** Say which domains beside its host a peer may speak for, and what holds for it alone. */
   @Patch(':id')
   @ApiOkResponse({ type: ServiceDto })
-  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: a domain is ours or another peer’s' })
+  @ApiConflictResponse({
+    type: ErrorBodyDto,
+    description: 'STATE_CONFLICT: a domain is ours or another peer’s, or it has ended',
+  })
   async change(
     @Param('id') id: string,
-    @Body(JsonBody.of(ChangeServiceDto)) { domains }: ChangeServiceDto,
+    @Body(JsonBody.of(ChangeServiceDto)) body: ChangeServiceDto,
   ): Promise<ServiceDto> {
-    if (domains) await this.approveDomains.execute(id, domains);
+    await this.changeService.execute(id, body);
     return this.listServices.one(id);
   }
 

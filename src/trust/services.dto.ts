@@ -1,7 +1,13 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { MaxBytes } from '../ocm/validation/text-rules.js';
+import { Nested } from '../ocm/validation/validate-body.js';
+import { PeerPolicyDto } from './peer-policy.dto.js';
 
 export const FINGERPRINT = /^sha256:[A-Za-z0-9_-]{43}$/;
+
+/** May be left out, but null would be a mistake: nobody should trust a cloud otherwise than meant because a file was empty. */
+const IfGiven = () => ValidateIf((_, value) => value !== undefined);
 
 export class AddServiceDto {
   /**
@@ -30,6 +36,17 @@ export class AddServiceDto {
   @IsString({ each: true })
   @MaxLength(253, { each: true })
   domains?: string[];
+
+  /** What holds for this peer, from the start. */
+  @IfGiven()
+  @Nested(() => PeerPolicyDto)
+  policy?: PeerPolicyDto;
+
+  /** Its federation certificate, one PEM block: the cloud is not asked, but trusted by hand, at once. */
+  @IfGiven()
+  @IsString()
+  @MaxBytes(16_384)
+  certificate?: string;
 }
 
 export class AcceptServiceDto {
@@ -53,6 +70,11 @@ export class ChangeServiceDto {
   @IsString({ each: true })
   @MaxLength(253, { each: true })
   domains?: string[];
+
+  /** What holds for this peer; members that are left out stay as they are. */
+  @IfGiven()
+  @Nested(() => PeerPolicyDto)
+  policy?: PeerPolicyDto;
 }
 
 /** A cloud, and how we stand with it. */
@@ -99,6 +121,13 @@ export class ServiceDto {
    * @example []
    */
   proposedDomains: string[];
+  /**
+   * Whether its key was given by an operator here, without a handshake.
+   * @example false
+   */
+  trustedByHand: boolean;
+  /** What holds for it beside the settings of the whole cloud: only what was set. */
+  policy: PeerPolicyDto;
 }
 
 export class ServiceListDto {

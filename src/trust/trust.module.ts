@@ -8,6 +8,8 @@ import { AddService } from './add-service.js';
 import { AnswerRequest } from './answer-request.js';
 import { ApproveDomains } from './approve-domains.js';
 import { CallByOrigin } from './call-by-origin.js';
+import { ChangePolicy } from './change-policy.js';
+import { ChangeService } from './change-service.js';
 import { DeliverConfirmation } from './deliver-confirmation.js';
 import { DeliverCancellation, DeliverTrustEnd } from './deliver-trust-end.js';
 import { DeliverTrustRequest } from './deliver-trust-request.js';
@@ -32,6 +34,7 @@ import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relat
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
 import { ServicesController } from './services.controller.js';
+import { TrustByHand } from './trust-by-hand.js';
 import { TrustRequests } from './trust-requests.js';
 
 const ENTITIES = [InstallationRow, OwnKeyRow, RelationshipRow, RelationshipDomainRow, TrustRequestRow];
@@ -42,7 +45,10 @@ const ACTS = [
   RejectService,
   EndService,
   ApproveDomains,
+  ChangePolicy,
+  ChangeService,
   ListServices,
+  TrustByHand,
   AnswerRequest,
   OwnRequest,
   ReadIntroduction,
