@@ -15,9 +15,10 @@ export interface HostCall {
   readonly meaning: object;
 }
 
-interface Remembered<Answer> {
+interface Remembered {
   readonly digest: string;
-  readonly answer: Answer;
+  /** JSON, word for word as the first call was answered. */
+  readonly answer: string;
 }
 
 /**
@@ -50,19 +51,19 @@ export class HostCalls {
     }
     if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw ValidationFailed.of('Idempotency-Key', 'INVALID');
     const digest = this.cloud.sealKey.digest(canonicalJson({ [call.act]: call.meaning }));
-    const known = await this.find<Answer>(key);
-    if (known) return answerOf(known, digest);
+    const known = await this.find(key);
+    if (known) return answerOf<Answer>(known, digest);
     const prepared = await ready();
     return this.transactions.run(async () => {
       if (await this.isFirst(key, digest)) return this.remember(key, await work(prepared));
-      const first = await this.find<Answer>(key);
+      const first = await this.find(key);
       if (!first) throw new StateConflict('an Idempotency-Key whose day ended just now');
-      return answerOf(first, digest);
+      return answerOf<Answer>(first, digest);
     });
   }
 
-  private async find<Answer>(key: string): Promise<Remembered<Answer> | undefined> {
-    const [row] = await this.transactions.query<Remembered<Answer>>(
+  private async find(key: string): Promise<Remembered | undefined> {
+    const [row] = await this.transactions.query<Remembered>(
       `select digest, answer from federation.host_call
        where credential = $1 and key = $2 and created_at > now() - interval '24 hours'`,
       [credential(), key],
@@ -97,7 +98,7 @@ function credential(): string {
   return `${kind}:${id}`;
 }
 
-function answerOf<Answer>({ digest, answer }: Remembered<Answer>, wanted: string): Answer {
+function answerOf<Answer>({ digest, answer }: Remembered, wanted: string): Answer {
   if (digest !== wanted) throw new StateConflict('an Idempotency-Key was used for something else');
-  return answer;
+  return JSON.parse(answer) as Answer;
 }

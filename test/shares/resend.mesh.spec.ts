@@ -17,17 +17,28 @@ describe('a share that failed', () => {
     peer = await ScriptedPeer.trustedBy(cloud, authority, 'cloud2');
   });
   afterAll(() => Promise.all([cloud?.stop(), peer?.stop()]));
-  beforeEach(() => peer.answers({ kind: 'json', status: 201, body: { state: 'pending' } }));
+  beforeEach(takeOffers);
+
+  function takeOffers(): void {
+    peer.answers({ kind: 'json', status: 201, body: { state: 'pending' } });
+  }
+
+  /** Offers only: what else it is told, it takes. */
+  function refuseOffers(): void {
+    peer.answers(({ path }) => ({ kind: 'json', status: path === '/shares' ? 400 : 201, body: {} }));
+  }
 
   async function failed(more: Json = {}): Promise<Outgoing> {
-    peer.server.script({ kind: 'json', status: 400, body: { message: 'VALIDATION_FAILED' } });
-    const share = { owner: alice, shareWith: `bob@${peer.host}`, name: 'Notes', description: 'Season', ...more };
+    refuseOffers();
+    const wanted = { owner: alice, shareWith: `bob@${peer.host}`, name: 'Notes', description: 'Season', ...more };
     const { id } = await cloud.json<Outgoing>('POST', '/api/v1/shares/outgoing', {
-      ...share,
+      ...wanted,
       resourceId: 'notes',
       permission: 'read_write',
     });
-    return becomes(id, 'failed');
+    const share = await becomes(id, 'failed');
+    takeOffers();
+    return share;
   }
 
   function becomes(id: string, state: string): Promise<Outgoing> {
@@ -98,9 +109,9 @@ describe('a share that failed', () => {
 
   it('can be sent again and again, each time from the one that failed last', async () => {
     const first = await failed();
-    peer.answers(({ path }) => ({ kind: 'json', status: path === '/shares' ? 400 : 201, body: {} }));
+    refuseOffers();
     const second = await becomes(String(bodyOf(await resend(first.id)).id), 'failed');
-    peer.answers({ kind: 'json', status: 201, body: { state: 'pending' } });
+    takeOffers();
     const third = await becomes(String(bodyOf(await resend(second.id)).id), 'pending');
     expect(await outgoing(cloud, second.id)).toMatchObject({ state: 'failed', resentAs: third.id });
     expect((await resend(third.id)).status).toBe(409);

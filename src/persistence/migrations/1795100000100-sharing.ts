@@ -21,7 +21,7 @@ const STATEMENTS = [
     credential text not null check (octet_length(credential) <= 255),
     key text not null check (octet_length(key) <= 255),
     digest text not null,
-    answer json,
+    answer text,
     created_at timestamptz not null default now(),
     primary key (credential, key)
   )`,

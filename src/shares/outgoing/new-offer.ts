@@ -142,7 +142,8 @@ export class NewOffer {
          and state in ('pending-delivery', 'pending', 'accepted') and (expires_at is null or expires_at > now())`,
       name,
     );
-    if (held.length > 0) throw new StateConflict('the peer knows one share of a resource with a person, and there is one');
+    if (held.length > 0)
+      throw new StateConflict('the peer knows one share of a resource with a person, and there is one');
   }
 }
 
