@@ -1,13 +1,13 @@
 import type { PipeTransform } from '@nestjs/common';
 import { ValidationFailed } from '../../kernel/federation-error.js';
 import { RawBody } from './raw-body.js';
-import { BodyTooLarge, MediaTypeUnsupported } from './read-json-body.js';
+import { BodyTooLarge, isEncoded, MediaTypeUnsupported } from './read-json-body.js';
 
 /** Reads an `application/x-www-form-urlencoded` body: each name at most once. */
 export class FormBody implements PipeTransform<unknown, ReadonlyMap<string, string>> {
   /** @throws FederationError of kind `unsupported-media`, `too-large` or `invalid`. */
   transform(body: unknown): ReadonlyMap<string, string> {
-    if (!(body instanceof RawBody) || !isForm(body.contentType)) throw new MediaTypeUnsupported();
+    if (!(body instanceof RawBody) || !isForm(body.contentType) || isEncoded(body)) throw new MediaTypeUnsupported();
     if (body.tooLarge) throw new BodyTooLarge();
     const form = new Map<string, string>();
     for (const [name, value] of new URLSearchParams(body.bytes.toString('utf8'))) {

@@ -37,6 +37,7 @@ function isJson(contentType: string | undefined): boolean {
   return parameters.every((parameter) => !/^\s*charset\s*=/.test(parameter) || /=\s*"?utf-?8"?\s*$/.test(parameter));
 }
 
-function isEncoded(body: RawBody): boolean {
+/** Whether its bytes are compressed or the like, which we do not undo. */
+export function isEncoded(body: RawBody): boolean {
   return body.contentEncoding !== undefined && !/^\s*(?:identity)?\s*$/i.test(body.contentEncoding);
 }
