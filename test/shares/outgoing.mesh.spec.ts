@@ -409,6 +409,7 @@ describe('sharing with another cloud', () => {
         sub: `bob@${peer.host}`,
         scope: 'read_write',
         share_id: created.shareId,
+        owner: alice,
         resource_id: 'field-notes',
         exp: Math.floor(Date.parse(expiresAt) / 1000),
       });

@@ -22,7 +22,8 @@ export class GiveAccess {
   execute(id: string): Promise<RevealedProtocol[]> {
     return this.transactions.run(async () => {
       const share = await this.shares.lock(id);
-      if (stateAt(share, await this.clock.now(share)) !== 'accepted') throw new StateConflict(`it is ${share.state}`);
+      const state = stateAt(share, await this.clock.now(share));
+      if (state !== 'accepted') throw new StateConflict(`it is ${state}`);
       if (!share.confirmed) throw new NotYetConfirmed();
       await this.audit.record({ action: 'share.access-read', object: incomingShare(id), peer: share.relationshipId });
       return this.shares.open(share).map((protocol) => protocol.reveal());

@@ -6,6 +6,9 @@ import type { IntrospectionDto } from './outgoing.dto.js';
 /**
  * What a token that we gave out is worth at this moment (RFC 7662). Worth nothing unless its share is accepted, has not
  * expired by the database's clock, and the peer that holds it is trusted; then `{ active: false }` and not a word more.
+ *
+ * `owner` is a member of our own, as section 2.2 of the RFC provides for: what a file platform calls its resources need
+ * not be unique beyond one account. The RFC's `username` would fit its letter, but reads as a name of `sub`.
  */
 @Injectable()
 export class IntrospectToken {
@@ -13,7 +16,7 @@ export class IntrospectToken {
 
   async execute(token: Secret): Promise<IntrospectionDto> {
     const [share] = await this.transactions.query<LiveShare>(
-      `select s.share_id, s.share_with, s.resource_id, s.permission, s.expires_at
+      `select s.share_id, s.owner, s.share_with, s.resource_id, s.permission, s.expires_at
        from federation.outgoing_share s join federation.relationship r on r.id = s.relationship_id
        where s.token_hash = $1 and s.state = 'accepted' and r.state = 'TRUSTED'
          and (s.expires_at is null or s.expires_at > now())`,
@@ -25,6 +28,7 @@ export class IntrospectToken {
       sub: share.share_with,
       scope: share.permission,
       share_id: share.share_id,
+      owner: share.owner,
       resource_id: share.resource_id,
       exp: share.expires_at ? Math.floor(share.expires_at.getTime() / 1000) : undefined,
     };
@@ -33,6 +37,7 @@ export class IntrospectToken {
 
 interface LiveShare {
   readonly share_id: string;
+  readonly owner: string;
   readonly share_with: string;
   readonly resource_id: string;
   readonly permission: string;

@@ -7,6 +7,12 @@ import { FormBody } from '../../ocm/http/form-body.pipe.js';
 import { IntrospectToken } from './introspect-token.js';
 import { IntrospectionDto } from './outgoing.dto.js';
 
+const FORM = {
+  type: 'object',
+  required: ['token'],
+  properties: { token: { type: 'string' }, token_type_hint: { type: 'string' } },
+};
+
 /** How the file platform lets a foreign client in. */
 @ApiTags('Access')
 @Controller('api/v1/access')
@@ -14,11 +20,14 @@ import { IntrospectionDto } from './outgoing.dto.js';
 export class IntrospectionController {
   constructor(private readonly introspectToken: IntrospectToken) {}
 
-  /** What a token is worth that came with an outgoing share (RFC 7662). */
+  /**
+   * What a token is worth that came with an outgoing share (RFC 7662). Each parameter at most once; all but `token` are
+   * ignored, and the answer is that of this moment: an `Idempotency-Key` keeps none.
+   */
   @Post('introspect')
   @HttpCode(200)
   @ApiConsumes('application/x-www-form-urlencoded')
-  @ApiBody({ schema: { type: 'object', required: ['token'], properties: { token: { type: 'string' } } } })
+  @ApiBody({ schema: FORM })
   @ApiOkResponse({ type: IntrospectionDto })
   introspect(@Body(new FormBody()) form: ReadonlyMap<string, string>): Promise<IntrospectionDto> {
     const token = form.get('token');

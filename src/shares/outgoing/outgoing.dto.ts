@@ -194,6 +194,11 @@ export class IntrospectionDto {
   /** @example "read_write" */
   scope?: string;
   share_id?: string;
+  /**
+   * Whose resource it is: the account that shares it.
+   * @example "alice@cloud1.localhost"
+   */
+  owner?: string;
   /** @example "field-notes" */
   resource_id?: string;
   /** Epoch seconds; missing if the share does not expire. */
