@@ -4,7 +4,7 @@ import { Screen, StepFailed } from './demo/screen.mjs';
 import { prepareAccounts, shareAFolder } from './demo/sharing.mjs';
 import { establishTrust } from './demo/trust.mjs';
 
-/** Two clouds that come to trust each other and share a folder: `npm run demo`. See USAGE. */
+/** Two clouds that come to trust each other and share a folder, with the files in it: `npm run demo`. See USAGE. */
 async function main() {
   const options = readOptions();
   if (!options) return 2;
@@ -36,6 +36,7 @@ async function tell(pair) {
   await pair.rise();
   await establishTrust(pair);
   const people = await prepareAccounts(pair);
+  await pair.openPlatform();
   await shareAFolder(pair, people);
 }
 
@@ -61,18 +62,19 @@ function interruption() {
   });
 }
 
-function summarise({ screen, clouds, authority }, once) {
+function summarise({ screen, clouds, platform, authority }, once) {
   screen.say(`\n✓ all ${screen.steps} steps held: ${screen.calls} requests in ${screen.seconds} s\n`);
   for (const { name, origin, adminTokenFile } of clouds) {
     screen.say(`  ${name}  Swagger UI   ${origin}/docs`);
     screen.say(`          admin token  ${adminTokenFile}`);
   }
+  screen.say(`  ${platform.name}  files        ${platform.origin}/files/`);
   screen.say(`\n  Browsers warn until they trust ${authority}.`);
-  if (!once) screen.say('  Both clouds stay up until Ctrl-C.');
+  if (!once) screen.say('  Both clouds and the file platform stay up until Ctrl-C.');
 }
 
-function showLogs({ screen, clouds }) {
-  for (const { name, tail, logFile } of clouds) {
+function showLogs({ screen, clouds, platform }) {
+  for (const { name, tail, logFile } of [...clouds, platform]) {
     if (tail) screen.say(`\n--- the end of ${name}'s log, ${logFile}\n${tail}`);
   }
 }

@@ -12,7 +12,7 @@ const CAUGHT_UP = /Found (\d+) errors?\. Watching for file changes/;
 
 /**
  * `npm run dev`: the demo's two clouds, which trust each other and have their accounts, restarted whenever the sources
- * have changed and compile. Takes the options of the demo.
+ * have changed and compile; beside them its file platform. Takes the options of the demo.
  */
 const screen = new Screen();
 const pair = new Pair({ options: parseOptions(process.argv.slice(2)), screen });
@@ -44,7 +44,7 @@ function compile() {
 async function restart() {
   if (leaving) return;
   screen.say('\nthe build has changed: both clouds start anew');
-  await pair.stop();
+  await pair.stopClouds();
   await pair.start().catch(complain);
 }
 
@@ -65,7 +65,9 @@ async function begin() {
   await pair.rise(compile);
   await establishTrust(pair);
   await prepareAccounts(pair);
+  await pair.openPlatform();
   for (const { name, origin } of pair.clouds) screen.say(`\n${name}  ${origin}/docs`);
+  screen.say(`\n${pair.platform.name}  ${pair.platform.origin}/files/`);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void leave(0));

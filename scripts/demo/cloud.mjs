@@ -8,10 +8,12 @@ import { StepFailed } from './screen.mjs';
 
 /** Routes where clouds talk to each other; everything else is for people and programs of one cloud. */
 const WIRE = /^\/(?:ocm\/)?(?:shares|notifications)(?:\/|$)|^\/federation\//;
+/** What the file platform of a cloud asks it. */
+const BY_PLATFORM = '/api/v1/access/introspect';
 
 /** One of the two clouds: its process, its data, and a way to call its interfaces with the admin token. */
 export class Cloud {
-  /** What the other cloud has asked of this one, in order: `POST /shares` and the status of the answer. */
+  /** What the other cloud, and its own file platform, have asked of this one, in order: `POST /shares` and the status. */
   #heard = [];
   #server;
 
@@ -27,6 +29,10 @@ export class Cloud {
     this.folder = path.join(data, name);
     this.authority = authority;
     this.screen = screen;
+  }
+
+  get platformName() {
+    return this.name.replace('cloud', 'files');
   }
 
   get adminTokenFile() {
@@ -138,13 +144,13 @@ export class Cloud {
     }
   }
 
-  /** How many calls of the other cloud have been answered so far: what `heard` counts from. */
+  /** How many calls of others have been answered so far: what `heard` counts from. */
   get mark() {
     return this.#heard.length;
   }
 
   /**
-   * Waits until the other cloud has made a call, which its log line shows.
+   * Waits until the other cloud, or the file platform, has made a call, which a line of the log shows.
    * @param {string} line such as `POST /shares`
    * @param {number} status what must have been answered
    * @param {number} since a `mark`
@@ -171,13 +177,20 @@ export class Cloud {
     });
   }
 
-  /** A line of its log. One that tells of a call of the other cloud is shown at once. */
+  /** A line of its log. One that tells of a call of the other cloud, or of the file platform, is shown at once. */
   #read(line) {
     const said = line.startsWith('{') ? parsed(line) : undefined;
-    if (said?.msg !== 'request' || !WIRE.test(said.route)) return;
-    const other = this.name === 'cloud1' ? 'cloud2' : 'cloud1';
-    this.screen.call({ from: other, to: this.name, method: said.method, path: said.route, status: said.status });
+    const from = said?.msg === 'request' ? this.#callerOf(said.route) : undefined;
+    if (!from) return;
+    this.screen.call({ from, to: this.name, method: said.method, path: said.route, status: said.status });
     this.#heard.push({ line: `${said.method} ${said.route}`, status: said.status });
+  }
+
+  /** Who calls a route, if not people. */
+  #callerOf(route) {
+    if (route === BY_PLATFORM) return this.platformName;
+    if (WIRE.test(route)) return this.name === 'cloud1' ? 'cloud2' : 'cloud1';
+    return undefined;
   }
 }
 

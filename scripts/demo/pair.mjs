@@ -3,9 +3,10 @@ import { pathToFileURL } from 'node:url';
 import { buildIfStale } from '../support/build.mjs';
 import { ROOT } from '../support/repository.mjs';
 import { Cloud } from './cloud.mjs';
+import { PlatformProcess } from './platform-process.mjs';
 import { StepFailed } from './screen.mjs';
 
-/** The two clouds, from nothing to ready. */
+/** The two clouds, from nothing to ready, and the file platform of the first one. */
 export class Pair {
   /** @param {{ options: ReturnType<import('./options.mjs').parseOptions>, screen: import('./screen.mjs').Screen }} made */
   constructor({ options: { data, ports }, screen }) {
@@ -15,6 +16,7 @@ export class Pair {
     const [port1, port2] = ports;
     this.cloud1 = new Cloud({ name: 'cloud1', port: port1, data, authority: this.authority, screen });
     this.cloud2 = new Cloud({ name: 'cloud2', port: port2, data, authority: this.authority, screen });
+    this.platform = new PlatformProcess({ cloud: this.cloud1, data, authority: this.authority, screen });
   }
 
   get clouds() {
@@ -58,14 +60,24 @@ export class Pair {
     );
   }
 
-  async stop() {
+  /** Needs cloud 1, and asks it for a token. */
+  async openPlatform() {
+    await this.screen.step('a file platform opens beside cloud1, a process of its own', () => this.platform.open());
+  }
+
+  /** The platform stays as it is: it keeps nothing that a cloud has said. */
+  async stopClouds() {
     await Promise.all(this.clouds.map((cloud) => cloud.stop()));
+  }
+
+  async stop() {
+    await Promise.all([this.platform.stop(), this.stopClouds()]);
   }
 
   /** Resolves to a sentence when one of them ends by itself. */
   async died() {
     return Promise.race(
-      this.clouds.map(async ({ name, server }) => {
+      [...this.clouds, this.platform].map(async ({ name, server }) => {
         const how = await server.ended;
         return server.diedBecause ? `${name} is gone: ${how}` : new Promise(() => undefined);
       }),

@@ -1,7 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { StepFailed } from './screen.mjs';
 
 const RESOURCE = 'summer-plans';
+/** What bob adds to it. */
+const BY_BOB = { name: 'where-to-stay.txt', text: 'With my sister in Alfama.\n' };
 
 /** Somebody at each cloud, and something to share. @param {import('./pair.mjs').Pair} pair */
 export async function prepareAccounts({ screen, cloud1, cloud2 }) {
@@ -11,13 +14,14 @@ export async function prepareAccounts({ screen, cloud1, cloud2 }) {
     await ensureAccount(cloud1, alice, 'Alice');
     await ensureAccount(cloud2, bob, 'Bob');
   });
+  const folder = path.join(cloud1.folder, 'resources', alice, RESOURCE);
   await screen.step('alice has a folder', async () => {
-    const folder = path.join(cloud1.folder, 'resources', alice, RESOURCE);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    rmSync(path.join(folder, BY_BOB.name), { force: true });
     writeFileSync(path.join(folder, 'where-to-go.txt'), 'Lisbon by train, and the islands from there.\n');
     screen.detail(folder);
   });
-  return { alice, bob };
+  return { alice, bob, folder };
 }
 
 async function ensureAccount(cloud, username, displayName) {
@@ -37,11 +41,11 @@ async function ensureAccount(cloud, username, displayName) {
 }
 
 /**
- * One share from its offer to its end: crosses, is accepted, changed, withdrawn.
+ * One share from its offer to its end: crosses, is accepted, opens a folder, is changed, withdrawn.
  * @param {import('./pair.mjs').Pair} pair
- * @param {{ alice: string, bob: string }} people
+ * @param {{ alice: string, bob: string, folder: string }} people
  */
-export async function shareAFolder({ screen, cloud1, cloud2 }, { alice, bob }) {
+export async function shareAFolder({ screen, cloud1, cloud2, platform }, { alice, bob, folder }) {
   const state = ({ state }) => state;
   /** Each run shares anew: the name tells this share from earlier ones. */
   const name = `Summer plans, ${new Date().toISOString()}`;
@@ -87,6 +91,24 @@ export async function shareAFolder({ screen, cloud1, cloud2 }, { alice, bob }) {
     await expectShare(cloud2, 'bob', received, { state: 'accepted', confirmed: true });
   });
 
+  const token = await screen.step('bob reads alice’s folder at files1, with the token that cloud2 holds', async () => {
+    const given = await readAccess(cloud2, received);
+    const names = ({ files }) => files.map(({ name }) => name).join(', ');
+    await platform.call({ as: 'bob', method: 'GET', path: '/files/', token: given, expect: 200, note: names });
+    const file = '/files/where-to-go.txt';
+    await platform.call({
+      as: 'bob',
+      method: 'GET',
+      path: file,
+      token: given,
+      expect: 200,
+      note: (text) => text.trim(),
+    });
+    await platform.call({ ...asBobWrites(given), expect: 403, note: () => 'he may only read' });
+    await platform.call({ as: 'stranger', method: 'GET', path: file, expect: 401 });
+    return given;
+  });
+
   await screen.step('alice lets bob write', async () => {
     const mark = cloud2.mark;
     await cloud1.call({
@@ -97,6 +119,10 @@ export async function shareAFolder({ screen, cloud1, cloud2 }, { alice, bob }) {
       expect: 200,
       note: ({ permission }) => permission,
     });
+    await platform.call({ ...asBobWrites(token), expect: 201, note: () => 'the same token' });
+    const written = readFileSync(path.join(folder, BY_BOB.name), 'utf8');
+    if (written !== BY_BOB.text) throw new StepFailed(`${BY_BOB.name} says ${JSON.stringify(written)}`);
+    screen.detail(`alice finds ${BY_BOB.name} in her folder: ${written.trim()}`);
     await cloud2.heard('POST /notifications', 201, mark);
     await expectShare(cloud2, 'bob', received, { state: 'accepted', permission: 'read_write' });
   });
@@ -104,10 +130,30 @@ export async function shareAFolder({ screen, cloud1, cloud2 }, { alice, bob }) {
   await screen.step('alice takes the share back', async () => {
     const mark = cloud2.mark;
     await cloud1.call({ as: 'alice', method: 'DELETE', path: sent, expect: 204 });
+    const shutOut = () => 'shut out at once';
+    await platform.call({ as: 'bob', method: 'GET', path: '/files/', token, expect: 401, note: shutOut });
     await cloud2.heard('POST /notifications', 201, mark);
     await expectShare(cloud1, 'alice', sent, { state: 'withdrawn' });
     await expectShare(cloud2, 'bob', received, { state: 'revoked' });
+    const nothingLeft = ({ message }) => message;
+    await cloud2.call({ as: 'host', method: 'GET', path: `${received}/access`, expect: 409, note: nothingLeft });
   });
+}
+
+/** What the host of the recipient's cloud does for its people: it fetches the token, and shows it to nobody else. */
+async function readAccess(cloud, received) {
+  const { protocols } = await cloud.call({
+    as: 'host',
+    method: 'GET',
+    path: `${received}/access`,
+    expect: 200,
+    note: ({ protocols }) => `${protocols.map(({ name }) => name).join(', ')}, with a token that is not shown here`,
+  });
+  return protocols[0].options.access_token;
+}
+
+function asBobWrites(token) {
+  return { as: 'bob', method: 'PUT', path: `/files/${BY_BOB.name}`, token, body: BY_BOB.text };
 }
 
 /** Waits until a share has these fields, then shows the answer that has them. */

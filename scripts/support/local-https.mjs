@@ -9,11 +9,12 @@ const PATIENCE = 10_000;
 
 /**
  * One request to a cloud on this machine, whose certificate must come from `ca`.
- * @param {{ url: string, ca: string, method?: string, token?: string, body?: object, headers?: Record<string, string> }} call
+ * @param {{ url: string, ca: string, method?: string, token?: string, body?: object | URLSearchParams | string, headers?: Record<string, string> }} call
+ * an object travels as JSON, text as it is
  * @returns {Promise<{ status: number, body: any }>} the body as JSON, or as text where it is none
  */
 export function callLocally({ url, ca, method = 'GET', token, body, headers = {} }) {
-  const text = body === undefined ? undefined : JSON.stringify(body);
+  const [type, text] = encoded(body);
   const options = {
     method,
     ca,
@@ -22,7 +23,7 @@ export function callLocally({ url, ca, method = 'GET', token, body, headers = {}
     signal: AbortSignal.timeout(PATIENCE),
     headers: {
       ...(token ? { authorization: `Bearer ${token}` } : {}),
-      ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+      ...(text === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(text) }),
       ...headers,
     },
   };
@@ -37,6 +38,12 @@ export function callLocally({ url, ca, method = 'GET', token, body, headers = {}
     outgoing.on('error', reject);
     outgoing.end(text);
   });
+}
+
+function encoded(body) {
+  if (body === undefined) return [];
+  if (body instanceof URLSearchParams) return ['application/x-www-form-urlencoded', String(body)];
+  return typeof body === 'string' ? ['application/octet-stream', body] : ['application/json', JSON.stringify(body)];
 }
 
 /** @param {string} text */

@@ -20,17 +20,17 @@ process.on('exit', () => {
   for (const server of running) server.kill();
 });
 
-/** One server in a process of its own: `node dist/main.js` under the settings given, and nothing else. */
+/** One server in a process of its own: `node dist/main.js`, or another program, under the settings given and nothing else. */
 export class ServerProcess {
   #child;
   #lastLines = [];
   #stopping = false;
 
   /**
-   * @param {{ name: string, settings: Record<string, string>, logFile: string, onLine?: (line: string) => void }} options
+   * @param {{ name: string, settings: Record<string, string>, logFile: string, onLine?: (line: string) => void, program?: string }} options
    * `logFile` is written anew.
    */
-  constructor({ name, settings, logFile, onLine }) {
+  constructor({ name, settings, logFile, onLine, program = SERVER }) {
     this.name = name;
     this.logFile = logFile;
     const inherited = Object.fromEntries(
@@ -38,7 +38,7 @@ export class ServerProcess {
     );
     const env = { ...inherited, ...settings };
     // A group of its own: Ctrl-C reaches us alone, and we ask it to stop, once.
-    this.#child = spawn(process.execPath, ['--import', END_WITH_PARENT, SERVER], {
+    this.#child = spawn(process.execPath, ['--import', END_WITH_PARENT, program], {
       cwd: ROOT,
       env,
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -55,6 +55,12 @@ function startDemo(data: string, ports: readonly number[], ...more: string[]) {
   return { child, output, ended };
 }
 
+/** Where the file platform listens, once that is printed. */
+function platformPort(output: string): number | undefined {
+  const port = /https:\/\/files\.cloud1\.localhost:(\d+)/.exec(output)?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
 /** What is printed of one request, as in `cloud1 → cloud2  POST /shares → 201`. */
 function request(from: string, to: string, line: string, status: number): RegExp {
   const escaped = line.replace(/[/{}.*+?^$|()[\]\\]/g, '\\$&');
@@ -100,8 +106,18 @@ describe('the demo', () => {
         request('bob', 'cloud2', 'POST /api/v1/shares/incoming/{id}/accept', 200),
         request('cloud2', 'cloud1', 'POST /notifications', 201),
         request('cloud1', 'cloud2', 'POST /notifications', 201),
+        request('host', 'cloud2', 'GET /api/v1/shares/incoming/{id}/access', 200),
+        request('files1', 'cloud1', 'POST /api/v1/access/introspect', 200),
+        /bob +→ files1 +GET \/files\/ +→ 200 +where-to-go\.txt/,
+        /bob +→ files1 +GET \/files\/where-to-go\.txt +→ 200 +Lisbon/,
+        request('bob', 'files1', 'PUT /files/where-to-stay.txt', 403),
+        request('stranger', 'files1', 'GET /files/where-to-go.txt', 401),
         request('alice', 'cloud1', 'PATCH /api/v1/shares/outgoing/{id}', 200),
+        request('bob', 'files1', 'PUT /files/where-to-stay.txt', 201),
+        /alice finds where-to-stay\.txt in her folder/,
         request('alice', 'cloud1', 'DELETE /api/v1/shares/outgoing/{id}', 204),
+        request('bob', 'files1', 'GET /files/', 401),
+        request('host', 'cloud2', 'GET /api/v1/shares/incoming/{id}/access', 409),
         /bob +→ cloud2 .*accepted, confirmed: true/,
         /bob +→ cloud2 .*accepted, read_write/,
         /bob +→ cloud2 .*revoked/,
@@ -116,6 +132,8 @@ describe('the demo', () => {
       expect(second).toMatchObject({ code: 0 });
       expect(second.output).toContain('trust is there from an earlier run');
       expect(second.output).toMatch(request('cloud1', 'cloud2', 'POST /shares', 201));
+      expect(second.output).toMatch(/DELETE \/admin\/tokens\/\{id\} +→ 204 +the token of an earlier run/);
+      expect(second.output).toMatch(request('bob', 'files1', 'PUT /files/where-to-stay.txt', 201));
 
       for (const cloud of ['cloud1', 'cloud2']) {
         const folder = path.join(data, cloud);
@@ -125,34 +143,38 @@ describe('the demo', () => {
         expect(statSync(folder).mode & 0o077).toBe(0);
         expect(statSync(path.join(folder, 'admin-token')).mode & 0o077).toBe(0);
       }
+      expect(statSync(path.join(data, 'files1')).mode & 0o077).toBe(0);
+      expect(statSync(path.join(data, 'files1', 'host-token')).mode & 0o077).toBe(0);
       expect(existsSync(path.join(data, 'dev-ca.crt'))).toBe(true);
     },
     2 * WHOLE_DEMO_MS,
   );
 
   it(
-    'stays up until it is interrupted, and takes both clouds with it',
+    'stays up until it is interrupted, and takes both clouds and the file platform with it',
     async () => {
       const running = demo();
       const staysUp = () => running.output().includes('stay up until Ctrl-C') || running.child.exitCode !== null;
       await expect.poll(staysUp, { timeout: WHOLE_DEMO_MS, interval: 200 }).toBe(true);
-      expect(await Promise.all(ports.map(answers))).toEqual([true, true]);
+      const all = [...ports, platformPort(running.output()) ?? 0];
+      expect(await Promise.all(all.map(answers))).toEqual([true, true, true]);
       running.child.kill('SIGINT');
       expect(await running.ended).toMatchObject({ code: 0 });
-      expect(await Promise.all(ports.map(answers))).toEqual([false, false]);
+      expect(await Promise.all(all.map(answers))).toEqual([false, false, false]);
     },
     WHOLE_DEMO_MS,
   );
 
-  it('leaves no cloud behind when it is killed', async () => {
+  it('leaves no process behind when it is killed', async () => {
     const running = demo();
-    await expect
-      .poll(async () => (await Promise.all(ports.map(answers))).every(Boolean), { timeout: 60_000, interval: 200 })
-      .toBe(true);
+    const platform = () => platformPort(running.output());
+    await expect.poll(platform, { timeout: 60_000, interval: 200 }).toBeDefined();
+    const all = [...ports, platform() ?? 0];
+    expect(await Promise.all(all.map(answers))).toEqual([true, true, true]);
     running.child.kill('SIGKILL');
     await running.ended;
     await expect
-      .poll(async () => (await Promise.all(ports.map(answers))).some(Boolean), { timeout: 20_000, interval: 200 })
+      .poll(async () => (await Promise.all(all.map(answers))).some(Boolean), { timeout: 20_000, interval: 200 })
       .toBe(false);
   }, 90_000);
 
