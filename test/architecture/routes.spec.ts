@@ -5,6 +5,9 @@ import { JsonBody } from '../../src/ocm/http/json-body.pipe.js';
 import { NotificationPipe, SharePipe } from '../../src/ocm/http/ocm-body.pipe.js';
 import { allRoutes, type Route } from './routes.js';
 
+/** Reads: an answer that was remembered would let a dead token in. */
+const INTROSPECTION = '/api/v1/access/introspect';
+
 /** Peer routes that mean something without a body. */
 const BODILESS = ['POST /federation/ping'];
 
@@ -52,6 +55,16 @@ describe('routes', () => {
     };
     const odd = routes.filter(({ path, metadata }) => !expected(path).includes(String(metadata(AUDIENCE))));
     expect(odd.map(spelled)).toEqual([]);
+  });
+
+  it('of the host take an Idempotency-Key wherever something is posted that has an effect', () => {
+    const named = (parameters: unknown) =>
+      Array.isArray(parameters) && parameters.some((one: { name?: string }) => one.name === 'Idempotency-Key');
+    const without = routes
+      .filter(({ method, metadata }) => method === 'POST' && metadata(AUDIENCE) === 'host')
+      .filter(({ path }) => path !== INTROSPECTION)
+      .filter(({ metadata }) => !named(metadata('swagger/apiParameters')));
+    expect(without.map(spelled)).toEqual([]);
   });
 
   it('read the body of whatever a peer writes through a pipe of ours', () => {
