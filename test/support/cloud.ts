@@ -79,6 +79,11 @@ export class TestCloud {
     return this.options.federationOrigin ?? this.origin;
   }
 
+  /** Where the listener for peers really is: a proxy may stand before it, under the port of `federationOrigin`. */
+  get federationPort(): number {
+    return this.ports.federationPort;
+  }
+
   get fingerprint(): string {
     return this.server().describe().federationFingerprint;
   }
