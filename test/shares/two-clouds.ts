@@ -1,6 +1,19 @@
 import { CertificateAuthority } from '../../src/transport/certificates.js';
-import { establishTrust, eventually, TestCloud } from '../support/cloud.js';
+import { OwnIdentity } from '../../src/trust/own-identity.js';
+import { establishTrust, eventually, freePort, TestCloud } from '../support/cloud.js';
+import { type Fault, FaultProxy } from '../support/fault-proxy.js';
 import { deliverNow, type Incoming, incoming, type Json, type Outgoing, outgoing } from './support.js';
+
+export interface TwoCloudsSetup {
+  /** Each cloud's listener for peers stands behind a proxy that does this to every connection, from the handshake on. */
+  readonly through?: Fault;
+}
+
+/** What calls to the one cloud, and to the other, go through. */
+export interface Wires {
+  readonly toOne: FaultProxy;
+  readonly toTwo: FaultProxy;
+}
 
 /** Alice's cloud and Bob's, which trust each other. */
 export class TwoClouds {
@@ -10,22 +23,31 @@ export class TwoClouds {
     readonly two: TestCloud,
     readonly alice: string,
     readonly bob: string,
+    private readonly behind?: Wires,
   ) {}
 
-  static async start(): Promise<TwoClouds> {
+  static async start({ through }: TwoCloudsSetup = {}): Promise<TwoClouds> {
     const authority = await CertificateAuthority.create('Test CA');
-    const [one, two] = await Promise.all([
-      TestCloud.start({ name: 'cloud1', authority }),
-      TestCloud.start({ name: 'cloud2', authority }),
+    const [{ cloud: one, wire: toOne }, { cloud: two, wire: toTwo }] = await Promise.all([
+      start('cloud1', authority, through),
+      start('cloud2', authority, through),
     ]);
+    const wires = toOne && toTwo && { toOne, toTwo };
+    if (wires) openBetween(one, two, wires);
     const [alice, bob] = await Promise.all([one.createAccount('alice'), two.createAccount('bob')]);
     one.makeResource(alice, 'notes');
     await establishTrust(one, two);
-    return new TwoClouds(authority, one, two, alice, bob);
+    return new TwoClouds(authority, one, two, alice, bob, wires);
   }
 
   async stop(): Promise<void> {
+    await Promise.all([this.behind?.toOne.stop(), this.behind?.toTwo.stop()]);
     await Promise.all([this.one.stop(), this.two.stop()]);
+  }
+
+  get wires(): Wires {
+    if (!this.behind) throw new Error('these clouds were not started through a proxy');
+    return this.behind;
   }
 
   create(more: Json = {}): Promise<Outgoing> {
@@ -99,4 +121,21 @@ export class TwoClouds {
       });
     }
   }
+}
+
+async function start(name: string, authority: CertificateAuthority, through?: Fault) {
+  if (!through) return { cloud: await TestCloud.start({ name, authority }) };
+  const port = await freePort();
+  const options = { federationOrigin: `https://${name}.localhost:${port}` };
+  const cloud = await TestCloud.start({ name, authority, options });
+  const wire = await FaultProxy.start({ target: cloud.federationPort, port });
+  wire.fault = through;
+  return { cloud, wire };
+}
+
+/** Gives the proxies what they need to break requests and answers inside TLS. */
+function openBetween(one: TestCloud, two: TestCloud, { toOne, toTwo }: Wires): void {
+  const identity = (cloud: TestCloud) => cloud.get(OwnIdentity).current();
+  toOne.keys = { client: identity(two), server: identity(one) };
+  toTwo.keys = { client: identity(one), server: identity(two) };
 }
