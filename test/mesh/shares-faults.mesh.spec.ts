@@ -1,8 +1,11 @@
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TransportSettings } from '../../src/transport/transport-settings.js';
 import { BrokenWires, type Held, type History, type Round } from '../shares/broken-wires.js';
+import { deliverNow } from '../shares/support.js';
 import type { TwoClouds } from '../shares/two-clouds.js';
 import { eventually, type TestCloud } from '../support/cloud.js';
+import type { Fault } from '../support/fault-proxy.js';
 
 /**
  * Inside of TLS the head of a request is some 275 of at least 355 bytes, that of an answer some 510 of at least 730. On
@@ -128,6 +131,34 @@ const HISTORY: Record<'kept' | 'declined' | 'left', History> = {
   },
 };
 
+const way = fc.constantFrom('request' as const, 'answer' as const);
+const reset = fc.boolean();
+const onTheWire = fc.record({ way, at: fc.integer({ min: 0, max: 2_000 }) });
+const inside = fc.record({ way, at: fc.integer({ min: 0, max: 900 }), inside: fc.constant(true) });
+const anyFault: fc.Arbitrary<Fault> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Fault>({ kind: 'pass' }) },
+  { weight: 1, arbitrary: fc.constant<Fault>({ kind: 'reset' }) },
+  { weight: 1, arbitrary: fc.constant<Fault>({ kind: 'hang' }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 20 }).map((ms): Fault => ({ kind: 'delay', ms, oneByOne: 50 })) },
+  { weight: 3, arbitrary: fc.tuple(onTheWire, reset).map(([at, is]): Fault => ({ kind: 'cut', reset: is, ...at })) },
+  { weight: 6, arbitrary: fc.tuple(inside, reset).map(([at, is]): Fault => ({ kind: 'cut', reset: is, ...at })) },
+  { weight: 2, arbitrary: onTheWire.map((at): Fault => ({ kind: 'garbage', ...at })) },
+  { weight: 1, arbitrary: onTheWire.map((at): Fault => ({ kind: 'half-close', ...at })) },
+  { weight: 1, arbitrary: inside.map((at): Fault => ({ kind: 'silence', ...at })) },
+);
+const anyStep = fc.record({
+  act: fc.constantFrom('accept', 'accept', 'decline', 'leave', 'withdraw', 'change', 'change'),
+  share: fc.integer({ min: 0, max: 1 }),
+  permission: fc.constantFrom('read', 'read_write', 'admin'),
+  faults: fc.record({ one: fc.array(anyFault, { maxLength: 3 }), two: fc.array(anyFault, { maxLength: 3 }) }),
+  /** Whether what failed before is tried again. */
+  again: fc.boolean(),
+});
+type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
+
+/** What a cloud says to acts that crossed; nothing else may refuse a delivery. */
+const CROSSED = ['SHARE_WITHDRAWN', 'STATE_CONFLICT', 'RESOURCE_NOT_FOUND'];
+
 describe('sharing over wires that break', () => {
   let wires: BrokenWires;
   let clouds: TwoClouds;
@@ -239,5 +270,58 @@ describe('sharing over wires that break', () => {
     });
 
     it.each(SILENCES)('does the whole job over %s', (_, round) => mainJob(round), 30_000);
+
+    async function act({ act: what, permission }: Step, held: Held): Promise<void> {
+      const decided = ({ status }: { readonly status: number }) => expect([200, 204, 409]).toContain(status);
+      if (what === 'change') return decided(await clouds.change(held.id, { permission }));
+      if (what === 'withdraw') return decided(await clouds.withdraw(held.id));
+      const [mirror] = await wires.theirs([held]);
+      if (!mirror) return;
+      decided(await (what === 'leave' ? clouds.leave(mirror.id) : clouds.act(mirror.id, what as 'accept' | 'decline')));
+    }
+
+    async function take(step: Step, held: readonly Held[]): Promise<void> {
+      await wires.dropConnections();
+      for (const from of ['one', 'two'] as const) wires.wireFrom(from).script(...step.faults[from]);
+      const share = held[step.share];
+      if (share) await act(step, share);
+      if (!step.again) return;
+      for (const cloud of [clouds.one, clouds.two]) await deliverNow(cloud);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+
+    it('brings both clouds together again, whatever befell their connections', async () => {
+      let runs = 0;
+      const last = performance.now() + 5_000;
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyStep, { minLength: 3, maxLength: 8 }), async (steps) => {
+          if (performance.now() > last) return;
+          const held = [await wires.create(), await wires.create()];
+          for (const step of steps) await take(step, held);
+          wires.heal();
+          await wires.dropConnections();
+          await clouds.drain();
+          await wires.expectAgreement(held);
+          const mirrors = (await wires.theirs(held)).map((side) => side?.id ?? '');
+          const told = [
+            wires.eventsOf(
+              'one',
+              held.map(({ id }) => id),
+            ),
+            wires.eventsOf('two', mirrors),
+          ].flat();
+          for (const types of told.map((all) => all.filter((type) => type !== 'share-changed'))) {
+            expect(types).toEqual([...new Set(types)]);
+          }
+          for (const { state, reason } of await wires.undelivered()) {
+            expect(state === 'cancelled' || (state === 'refused' && CROSSED.includes(String(reason)))).toBe(true);
+          }
+          runs += 1;
+        }),
+        { numRuns: 15, endOnFailure: true },
+      );
+      await wires.expectTrust();
+      expect(runs).toBeGreaterThan(0);
+    }, 60_000);
   });
 });
