@@ -143,6 +143,7 @@ export class Edge {
 
 function answerTo(code: string): Answer | undefined {
   if (code === 'HPE_HEADER_OVERFLOW') return refusal.headersTooLarge();
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refusal.timedOut();
+  // A request that broke off says nothing yet: its caller is to say it again, not to take a 400 for the last word.
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'HPE_INVALID_EOF_STATE') return refusal.timedOut();
   return code.startsWith('HPE_') ? refusal.malformed() : undefined;
 }

@@ -53,7 +53,7 @@ interface Wires {
 }
 
 const WIRES: [string, Wires][] = [
-  ['at once', { setup: {}, ms: 6_000, least: 2 }],
+  ['at once', { setup: {}, ms: 5_000, least: 1 }],
   ['over slow wires', { setup: { through: { kind: 'delay', ms: 2, oneByOne: 200 } }, ms: 3_000, least: 1 }],
 ];
 
