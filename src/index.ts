@@ -19,6 +19,8 @@ export { randomId } from './kernel/ids.js';
 export { Origin } from './kernel/origin.js';
 export { SealKey, Secret } from './kernel/secret.js';
 export { JsonBody } from './ocm/http/json-body.pipe.js';
+export { RawBody } from './ocm/http/raw-body.js';
+export { BodyTooLarge, MediaTypeUnsupported } from './ocm/http/read-json-body.js';
 export { IsOneLine, MaxBytes } from './ocm/validation/text-rules.js';
 export { createFederationAdapter } from './operations/federation-adapter.js';
 export { stopWithProcess } from './operations/graceful-stop.js';
