@@ -7,9 +7,16 @@ import { AccountsController } from './accounts/accounts.controller.js';
 import { ChangeAccount } from './accounts/change-account.js';
 import { CreateAccount } from './accounts/create-account.js';
 import { DeleteAccount } from './accounts/delete-account.js';
+import { HoldAccount } from './accounts/hold-account.js';
 import { ListAccounts } from './accounts/list-accounts.js';
 import { ReadAccount } from './accounts/read-account.js';
 import { TableAccountDirectory } from './accounts/table-account-directory.js';
+import { AccountStore } from './accounts/transfer/account-store.js';
+import { ExportAccounts } from './accounts/transfer/export-accounts.js';
+import { FullExportController } from './accounts/transfer/full-export.controller.js';
+import { ImportAccounts } from './accounts/transfer/import-accounts.js';
+import { ImportedPasswords } from './accounts/transfer/imported-passwords.js';
+import { TransferController } from './accounts/transfer/transfer.controller.js';
 import { FolderResourceProvider } from './folder-resource-provider.js';
 import { LogFederationEvents } from './log-federation-events.js';
 import { ForeignSession } from './sessions/foreign-session.entity.js';
@@ -19,7 +26,8 @@ import { StandaloneOptions } from './standalone-options.js';
 /** Tables of the adapters, which lie in the federation's database so that they can join its transactions. */
 export const STANDALONE_ENTITIES = [AccountRecord, AccountEmail, ForeignSession];
 
-const ACTS = [CreateAccount, ListAccounts, ReadAccount, ChangeAccount, DeleteAccount];
+const ACTS = [CreateAccount, ListAccounts, ReadAccount, ChangeAccount, DeleteAccount, ImportAccounts, ExportAccounts];
+const HELPERS = [AccountAddresses, AccountViews, HoldAccount, AccountStore, ImportedPasswords];
 
 /** The adapters of every port, for a server without a host application. */
 @Module({})
@@ -47,8 +55,8 @@ export class AccountsModule {
     return {
       module: AccountsModule,
       imports: [federation],
-      controllers: [AccountsController],
-      providers: [{ provide: StandaloneOptions, useValue: options }, AccountAddresses, AccountViews, ...ACTS],
+      controllers: [TransferController, FullExportController, AccountsController],
+      providers: [{ provide: StandaloneOptions, useValue: options }, ...HELPERS, ...ACTS],
     };
   }
 }

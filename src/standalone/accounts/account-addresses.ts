@@ -29,12 +29,16 @@ export class AccountAddresses {
     return [...new Set(addresses.filter((address) => address !== undefined))];
   }
 
+  /** Until the running transaction ends nobody else gives an address to an account. */
+  async hold(): Promise<void> {
+    await this.transactions.query('select pg_advisory_xact_lock($1)', [ADDRESS_LOCK]);
+  }
+
   /**
-   * Makes sure that no other account has one of these addresses, until the running transaction ends.
+   * Makes sure that no other account has one of these addresses. Whoever gives them away holds the addresses.
    * @throws StateConflict
    */
-  async claim(accountId: string, addresses: readonly string[]): Promise<void> {
-    await this.transactions.query('select pg_advisory_xact_lock($1)', [ADDRESS_LOCK]);
+  async check(accountId: string, addresses: readonly string[]): Promise<void> {
     const taken = await this.transactions.query<{ address: string }>(
       `select username as address from federation.account where username = any($1) and id <> $2
        union all

@@ -2,7 +2,7 @@ import { ArrayMaxSize, ArrayUnique, IsArray, IsOptional, IsString, MinLength, Va
 import { IsOneLine, MaxBytes } from '../../index.js';
 
 /** A field that may be left out, but not be null. */
-function MayBeMissing(): PropertyDecorator {
+export function MayBeMissing(): PropertyDecorator {
   return ValidateIf((_, value) => value !== undefined);
 }
 

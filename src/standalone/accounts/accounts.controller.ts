@@ -1,5 +1,5 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiConflictResponse, ApiCreatedResponse, ApiHeader, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { ForHost, JsonBody } from '../../index.js';
 import { AccountDto, AccountPageDto, ChangeAccountDto, CreateAccountDto } from './account.dto.js';
 import { ChangeAccount } from './change-account.js';
@@ -22,9 +22,17 @@ export class AccountsController {
   ) {}
 
   @Post()
-  @ApiOperation({ summary: 'Add an account; 409 if its username or an e-mail address belongs to another one' })
-  create(@Body(JsonBody.of(CreateAccountDto)) body: CreateAccountDto): Promise<AccountDto> {
-    return this.createAccount.execute(body);
+  @ApiOperation({ summary: 'Add an account' })
+  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'for 24 hours a repeat gives the same account' })
+  @ApiCreatedResponse({ type: AccountDto })
+  @ApiConflictResponse({
+    description: '`STATE_CONFLICT`: an address belongs to another account, or the key to other content',
+  })
+  create(
+    @Body(JsonBody.of(CreateAccountDto)) body: CreateAccountDto,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<AccountDto> {
+    return this.createAccount.execute(body, key);
   }
 
   @Get()
@@ -43,6 +51,7 @@ export class AccountsController {
 
   @Patch(':id')
   @ApiOperation({ summary: 'Change what is given' })
+  @ApiConflictResponse({ description: '`STATE_CONFLICT`: an address belongs to another account' })
   change(@Param('id') id: string, @Body(JsonBody.of(ChangeAccountDto)) body: ChangeAccountDto): Promise<AccountDto> {
     return this.changeAccount.execute(id, body);
   }

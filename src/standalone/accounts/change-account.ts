@@ -3,6 +3,7 @@ import { AuditTrail, Transactions } from '../../index.js';
 import type { AccountDto, ChangeAccountDto } from './account.dto.js';
 import { AccountRecord } from './account.entity.js';
 import { AccountAddresses } from './account-addresses.js';
+import { HoldAccount } from './hold-account.js';
 import { hashPassword } from './passwords.js';
 import { ReadAccount } from './read-account.js';
 
@@ -12,6 +13,7 @@ export class ChangeAccount {
   constructor(
     private readonly transactions: Transactions,
     private readonly addresses: AccountAddresses,
+    private readonly holdAccount: HoldAccount,
     private readonly readAccount: ReadAccount,
     private readonly audit: AuditTrail,
   ) {}
@@ -21,9 +23,9 @@ export class ChangeAccount {
     const emails = change.emails && this.addresses.parseEmails(change.emails);
     const columns = await this.columns(change);
     return this.transactions.run(async () => {
-      await this.readAccount.execute(id);
-      const claimed = [columns.username ?? [], emails ?? []].flat();
-      if (claimed.length > 0) await this.addresses.claim(id, claimed);
+      if (columns.username !== undefined || emails) await this.addresses.hold();
+      await this.holdAccount.execute(id);
+      await this.addresses.check(id, [columns.username ?? [], emails ?? []].flat());
       if (emails) await this.addresses.setEmails(id, emails);
       if (Object.keys(columns).length > 0) await this.transactions.repository(AccountRecord).update({ id }, columns);
       await this.audit.record({ action: 'account.changed', object: `account:${id}` });

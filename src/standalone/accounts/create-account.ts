@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AuditTrail, randomId, Transactions } from '../../index.js';
+import { AuditTrail, HostCalls, randomId, Transactions } from '../../index.js';
 import type { AccountDto, CreateAccountDto } from './account.dto.js';
 import { AccountRecord } from './account.entity.js';
 import { AccountAddresses } from './account-addresses.js';
@@ -10,26 +10,32 @@ import { ReadAccount } from './read-account.js';
 @Injectable()
 export class CreateAccount {
   constructor(
+    private readonly calls: HostCalls,
     private readonly transactions: Transactions,
     private readonly addresses: AccountAddresses,
     private readonly readAccount: ReadAccount,
     private readonly audit: AuditTrail,
   ) {}
 
-  /** @throws ValidationFailed | StateConflict */
-  async execute(wanted: CreateAccountDto): Promise<AccountDto> {
-    const id = randomId();
+  /** @param key the caller's `Idempotency-Key`: a repeat gives the same account. @throws ValidationFailed | StateConflict */
+  async execute(wanted: CreateAccountDto, key?: string): Promise<AccountDto> {
     const username = this.addresses.parseUsername(wanted.username);
     const emails = this.addresses.parseEmails(wanted.emails ?? []);
-    const passwordHash = wanted.password === undefined ? null : await hashPassword(wanted.password);
-    return this.transactions.run(async () => {
-      await this.addresses.claim(id, [username, ...emails]);
-      await this.transactions
-        .repository(AccountRecord)
-        .insert({ id, username, displayName: wanted.displayName, passwordHash });
-      await this.addresses.setEmails(id, emails);
-      await this.audit.record({ action: 'account.created', object: `account:${id}` });
-      return this.readAccount.execute(id);
-    });
+    const { displayName, password } = wanted;
+    return this.calls.once(
+      { act: 'accounts.create', key, meaning: wanted },
+      (passwordHash) => this.record({ id: randomId(), username, displayName, passwordHash }, emails),
+      async () => (password === undefined ? null : hashPassword(password)),
+    );
+  }
+
+  private async record(account: Omit<AccountRecord, 'createdAt'>, emails: readonly string[]): Promise<AccountDto> {
+    const { id, username } = account;
+    await this.addresses.hold();
+    await this.addresses.check(id, [username, ...emails]);
+    await this.transactions.repository(AccountRecord).insert(account);
+    await this.addresses.setEmails(id, emails);
+    await this.audit.record({ action: 'account.created', object: `account:${id}` });
+    return this.readAccount.execute(id);
   }
 }

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail, ForgetAccount, Transactions } from '../../index.js';
 import { AccountRecord } from './account.entity.js';
-import { ReadAccount } from './read-account.js';
+import { HoldAccount } from './hold-account.js';
 
 /** Removes an account: its outgoing shares are withdrawn and its incoming ones left, in the same transaction. */
 @Injectable()
 export class DeleteAccount {
   constructor(
     private readonly transactions: Transactions,
-    private readonly readAccount: ReadAccount,
+    private readonly holdAccount: HoldAccount,
     private readonly forgetAccount: ForgetAccount,
     private readonly audit: AuditTrail,
   ) {}
@@ -16,7 +16,7 @@ export class DeleteAccount {
   /** @throws NotFound */
   async execute(id: string): Promise<void> {
     await this.transactions.run(async () => {
-      await this.readAccount.execute(id);
+      await this.holdAccount.execute(id);
       await this.transactions.repository(AccountRecord).delete({ id });
       await this.forgetAccount.execute(id);
       await this.audit.record({ action: 'account.deleted', object: `account:${id}` });

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { verify } from '@node-rs/argon2';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AuditTrail, ForgetAccount, Transactions } from '../../../src/index.js';
+import { OwnCloud } from '../../../src/host/own-cloud.js';
+import { AuditTrail, ForgetAccount, HostCalls, Secret, Transactions } from '../../../src/index.js';
 import { SCHEMA } from '../../../src/persistence/connection.js';
 import { SnakeCaseColumns } from '../../../src/persistence/naming.js';
 import type { CreateAccountDto } from '../../../src/standalone/accounts/account.dto.js';
@@ -11,6 +13,7 @@ import { AccountViews } from '../../../src/standalone/accounts/account-views.js'
 import { ChangeAccount } from '../../../src/standalone/accounts/change-account.js';
 import { CreateAccount } from '../../../src/standalone/accounts/create-account.js';
 import { DeleteAccount } from '../../../src/standalone/accounts/delete-account.js';
+import { HoldAccount } from '../../../src/standalone/accounts/hold-account.js';
 import { ListAccounts } from '../../../src/standalone/accounts/list-accounts.js';
 import { ReadAccount } from '../../../src/standalone/accounts/read-account.js';
 import { TableAccountDirectory } from '../../../src/standalone/accounts/table-account-directory.js';
@@ -22,6 +25,13 @@ const conflict = expect.objectContaining({ kind: 'conflict', code: 'STATE_CONFLI
 const missing = expect.objectContaining({ kind: 'missing', code: 'RESOURCE_NOT_FOUND' });
 const invalid = (name: string, message: string) =>
   expect.objectContaining({ kind: 'invalid', details: expect.objectContaining({ fields: [{ name, message }] }) });
+
+const OWN = new OwnCloud({
+  publicOrigin: 'https://cloud1.localhost',
+  database: { url: '' },
+  sealKey: randomBytes(32),
+  adminToken: new Secret('x'.repeat(32)),
+});
 
 let database: FreshDatabase;
 let dataSource: DataSource;
@@ -60,8 +70,10 @@ beforeAll(async () => {
       { provide: AuditTrail, useValue: { record } },
       { provide: ForgetAccount, useValue: { execute: forget } },
       { provide: StandaloneOptions, useValue: new StandaloneOptions(['cloud1.localhost', 'example.net'], '/nowhere') },
+      { provide: HostCalls, useValue: new HostCalls(transactions, OWN) },
       AccountAddresses,
       AccountViews,
+      HoldAccount,
       TableAccountDirectory,
       ...[CreateAccount, ListAccounts, ReadAccount, ChangeAccount, DeleteAccount],
     ],

@@ -1,0 +1,62 @@
+import { IsString, MaxLength } from 'class-validator';
+import { CreateAccountDto, MayBeMissing } from '../account.dto.js';
+import { IsPasswordHash } from './password-hash.js';
+
+/** One account of a file: an exported line, or one of the same form. */
+export class AccountLineDto extends CreateAccountDto {
+  /** Instead of a password: argon2id in PHC form, such as another directory has it. */
+  @MayBeMissing()
+  @IsString()
+  @IsPasswordHash()
+  passwordHash?: string;
+
+  /** Passed over: where the line comes from it is another's. */
+  @MayBeMissing()
+  @IsString()
+  @MaxLength(255)
+  id?: string;
+
+  /** Passed over. */
+  @MayBeMissing()
+  @IsString()
+  @MaxLength(255)
+  createdAt?: string;
+}
+
+export class LineErrorDto {
+  /** @example username */
+  name: string;
+
+  /** @example DOMAIN_NOT_OURS */
+  message: string;
+}
+
+export class RefusedLineDto {
+  /**
+   * Counted from 1, empty ones too.
+   * @example 17
+   */
+  line: number;
+
+  /**
+   * `VALIDATION_FAILED`, or `STATE_CONFLICT` if an address belongs to another account.
+   * @example VALIDATION_FAILED
+   */
+  message: string;
+
+  validationErrors: LineErrorDto[];
+}
+
+/** What became of the lines. */
+export class ImportReportDto {
+  /** @example 498 */
+  created: number;
+
+  /** @example 0 */
+  changed: number;
+
+  /** @example 1 */
+  unchanged: number;
+
+  refused: RefusedLineDto[];
+}
