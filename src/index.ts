@@ -18,7 +18,9 @@ export { FederationError, NotFound, StateConflict, ValidationFailed } from './ke
 export { randomId } from './kernel/ids.js';
 export { Origin } from './kernel/origin.js';
 export { SealKey, Secret } from './kernel/secret.js';
+export { ErrorBodyDto } from './ocm/http/error-body.dto.js';
 export { JsonBody } from './ocm/http/json-body.pipe.js';
+export { spellError } from './ocm/http/ocm-error.filter.js';
 export { RawBody } from './ocm/http/raw-body.js';
 export { BodyTooLarge, MediaTypeUnsupported } from './ocm/http/read-json-body.js';
 export { IsOneLine, MaxBytes } from './ocm/validation/text-rules.js';
