@@ -5,6 +5,7 @@ import { CONNECTION } from '../persistence/connection.js';
 import { DeliverShareMessage } from './deliver-share-message.js';
 import { EndShares } from './end-shares.js';
 import { ForgetAccount } from './forget-account.js';
+import { ForgottenAccounts } from './forgotten-accounts.js';
 import { AnswerOffer } from './incoming/answer-offer.js';
 import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
 import { DescribeIncoming } from './incoming/describe-incoming.js';
@@ -73,6 +74,7 @@ const ACTS = [
     ...HANDLERS,
     ...DELIVERIES,
     ...ACTS,
+    ForgottenAccounts,
     ShareClock,
     ShareMessages,
     ProviderMessages,

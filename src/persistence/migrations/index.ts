@@ -1,6 +1,12 @@
 import { Foundation1795000000100 } from './1795000000100-foundation.js';
 import { Audit1795000000200 } from './1795000000200-audit.js';
 import { Sharing1795100000100 } from './1795100000100-sharing.js';
+import { ForgottenAccounts1795100000310 } from './1795100000310-forgotten-accounts.js';
 
 /** In the order of their timestamps. Expand first; contract a release later. */
-export const MIGRATIONS = [Foundation1795000000100, Audit1795000000200, Sharing1795100000100];
+export const MIGRATIONS = [
+  Foundation1795000000100,
+  Audit1795000000200,
+  Sharing1795100000100,
+  ForgottenAccounts1795100000310,
+];

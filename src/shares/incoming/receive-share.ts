@@ -4,6 +4,7 @@ import { RefusalCounter } from '../../audit/refusal-counter.js';
 import type { Account } from '../../host/account-directory.js';
 import { OwnCloud } from '../../host/own-cloud.js';
 import { Clock } from '../../kernel/clock.js';
+import { ValidationFailed } from '../../kernel/federation-error.js';
 import { randomId } from '../../kernel/ids.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import { recipientText } from '../../ocm/recipient.js';
@@ -13,6 +14,7 @@ import { Transactions } from '../../persistence/transactions.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { incomingShare } from '../audit-names.js';
+import { ForgottenAccounts } from '../forgotten-accounts.js';
 import { OwnerDomainMismatch } from '../share-errors.js';
 import { stateAt } from '../share-state.js';
 import { AnswerOffer } from './answer-offer.js';
@@ -39,6 +41,7 @@ export class ReceiveShare {
     private readonly findRecipient: FindRecipient,
     private readonly transactions: Transactions,
     private readonly relationships: Relationships,
+    private readonly forgottenAccounts: ForgottenAccounts,
     private readonly shares: IncomingShares,
     private readonly knownOffers: KnownOffers,
     private readonly answerOffer: AnswerOffer,
@@ -57,6 +60,7 @@ export class ReceiveShare {
     return this.inbox.once({ peer: peer.id, key, meaning }, async () => {
       const present = await this.relationships.holdTrusted(peer);
       if (!present.speaksFor(offer.owner)) throw mismatch(peer, offer);
+      if (!(await this.forgottenAccounts.holdKnown(recipient.id))) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
       const digest = this.cloud.sealKey.digest(meaning);
       const known = await this.knownOffers.find(peer, offer, recipient.id, digest);
       const share = known ?? (await this.add(peer, offer, recipient, digest));

@@ -13,6 +13,7 @@ import { Transactions } from '../../persistence/transactions.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { outgoingShare } from '../audit-names.js';
+import { ForgottenAccounts } from '../forgotten-accounts.js';
 import { shareOrder } from '../share-messages.js';
 import { OutgoingShareRow } from './outgoing-share.entity.js';
 
@@ -59,6 +60,7 @@ export class NewOffer {
     private readonly resources: ResourceProvider,
     private readonly transactions: Transactions,
     private readonly relationships: Relationships,
+    private readonly forgottenAccounts: ForgottenAccounts,
     private readonly outbox: Outbox,
     private readonly audit: AuditTrail,
     private readonly cloud: OwnCloud,
@@ -85,6 +87,7 @@ export class NewOffer {
   async record({ share, owner, recipient, peer, expiresAt }: CheckedOffer): Promise<OutgoingShareRow> {
     const present = await this.relationships.holdTrusted(peer);
     if (!present.speaksFor(recipient)) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
+    if (!(await this.forgottenAccounts.holdKnown(owner.id))) throw ValidationFailed.of('owner', 'NOT_FOUND');
     const token = Secret.random();
     const repository = this.transactions.repository(OutgoingShareRow);
     const row = repository.create({
