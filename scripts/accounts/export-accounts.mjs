@@ -16,7 +16,7 @@ export async function exportAccounts({ connection, options: { file, withPassword
   const answer = withPasswordHashes
     ? await connection.call('POST', '/admin/accounts/export', { onRetry })
     : await connection.call('GET', '/api/v1/accounts/export', { onRetry });
-  const total = Number(answer.headers['x-total']) || 0;
+  const total = Number(answer.headers['x-account-count']) || 0;
   const sum = { accounts: 0, bytes: 0 };
   const counting = async function* (chunks) {
     for await (const chunk of chunks) {

@@ -1,5 +1,3 @@
-import type { LineErrorDto } from './account-line.dto.js';
-
 /** An account as the tables hold it, or will. */
 export interface HeldAccount {
   readonly id: string;
@@ -18,9 +16,10 @@ export interface WantedAccount {
 }
 
 export type Outcome = { readonly kind: 'created' | 'changed' | 'unchanged' } | TakenAddresses;
-export interface TakenAddresses {
+interface TakenAddresses {
   readonly kind: 'taken';
-  readonly fields: LineErrorDto[];
+  /** Which: `username`, `emails[0]`. */
+  readonly fields: { readonly name: string; readonly message: 'TAKEN' }[];
 }
 
 /**
@@ -69,11 +68,12 @@ export class AccountLedger {
     return [...this.accounts.values()].filter(({ username }) => this.touched.has(username));
   }
 
-  private takenBy(id: string, { username, emails = [] }: WantedAccount): LineErrorDto[] {
+  private takenBy(id: string, { username, emails = [] }: WantedAccount): TakenAddresses['fields'] {
+    const message = 'TAKEN';
     const isTaken = (address: string) => (this.owners.get(address) ?? id) !== id;
     return [
-      ...(isTaken(username) ? [{ name: 'username', message: 'TAKEN' }] : []),
-      ...emails.flatMap((email, at) => (isTaken(email) ? [{ name: `emails[${at}]`, message: 'TAKEN' }] : [])),
+      ...(isTaken(username) ? [{ name: 'username', message } as const] : []),
+      ...emails.flatMap((email, at) => (isTaken(email) ? [{ name: `emails[${at}]`, message } as const] : [])),
     ];
   }
 }

@@ -1,4 +1,5 @@
 import { IsString, MaxLength } from 'class-validator';
+import { ErrorBodyDto } from '../../../index.js';
 import { CreateAccountDto, MayBeMissing } from '../account.dto.js';
 import { IsPasswordHash } from './password-hash.js';
 
@@ -23,28 +24,13 @@ export class AccountLineDto extends CreateAccountDto {
   createdAt?: string;
 }
 
-export class LineErrorDto {
-  /** @example username */
-  name: string;
-
-  /** @example DOMAIN_NOT_OURS */
-  message: string;
-}
-
-export class RefusedLineDto {
+/** Why a line had no effect: as one account's refusal would say it, `TAKEN` for an address of another account. */
+export class RefusedLineDto extends ErrorBodyDto {
   /**
    * Counted from 1, empty ones too.
    * @example 17
    */
   line: number;
-
-  /**
-   * `VALIDATION_FAILED`, or `STATE_CONFLICT` if an address belongs to another account.
-   * @example VALIDATION_FAILED
-   */
-  message: string;
-
-  validationErrors: LineErrorDto[];
 }
 
 /** What became of the lines. */

@@ -1,5 +1,5 @@
 import type { PipeTransform } from '@nestjs/common';
-import { BodyTooLarge, JsonBody, MediaTypeUnsupported, RawBody, ValidationFailed } from '../../../index.js';
+import { BodyTooLarge, JsonBody, MediaTypeUnsupported, RawBody, spellError, ValidationFailed } from '../../../index.js';
 import { AccountLineDto, type RefusedLineDto } from './account-line.dto.js';
 
 /** One line that is not empty: what it says, or why it says nothing. */
@@ -41,7 +41,7 @@ export class AccountLines implements PipeTransform<unknown, ReadLine[]> {
 /** @throws whatever is no refusal of ours */
 export function refusedLine(line: number, error: unknown): RefusedLineDto {
   if (!(error instanceof ValidationFailed)) throw error;
-  return { line, message: error.code, validationErrors: [...(error.details.fields ?? [])] };
+  return { line, ...spellError(error).body };
 }
 
 function isPlainNdjson({ contentType, contentEncoding }: RawBody): boolean {

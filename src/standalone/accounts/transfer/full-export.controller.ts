@@ -21,13 +21,13 @@ export class FullExportController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'All accounts with the hashes of their passwords, to move them to another cloud',
-    description: 'Audited. `X-Total`: how many there are. The lines can be imported as they are.',
+    description: 'Audited. `X-Account-Count`: how many there are. The lines can be imported as they are.',
   })
   @ApiProduces('application/x-ndjson')
   @ApiOkResponse({ schema: { type: 'string' } })
   async export(@Res({ passthrough: true }) reply: Reply): Promise<StreamableFile> {
     const { total, file } = await this.exportAccounts.execute(true);
-    reply.header('x-total', String(total));
+    reply.header('x-account-count', String(total));
     return file;
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AuditTrail, HostCalls } from '../../../index.js';
+import { AuditTrail, HostCalls, ValidationFailed } from '../../../index.js';
 import { AccountAddresses } from '../account-addresses.js';
 import type { AccountLedger, WantedAccount } from './account-ledger.js';
 import type { AccountLineDto, ImportReportDto, RefusedLineDto } from './account-line.dto.js';
@@ -63,7 +63,7 @@ export class ImportAccounts {
     for (const [at, { line, wanted }] of lines.entries()) {
       const outcome = ledger.apply({ ...wanted, passwordHash: hashes[at] ?? wanted.passwordHash });
       if (outcome.kind !== 'taken') report[outcome.kind]++;
-      else refused.push({ line, message: 'STATE_CONFLICT', validationErrors: outcome.fields });
+      else refused.push(refusedLine(line, new ValidationFailed(outcome.fields)));
     }
     await this.store.write(ledger);
     await this.recordAudit(ledger);

@@ -52,12 +52,15 @@ export class TransferController {
   }
 
   @Get('export')
-  @ApiOperation({ summary: 'All accounts, without their passwords', description: '`X-Total`: how many there are' })
+  @ApiOperation({
+    summary: 'All accounts, without their passwords',
+    description: '`X-Account-Count`: how many there are',
+  })
   @ApiProduces('application/x-ndjson')
   @ApiOkResponse({ schema: { type: 'string' } })
   async export(@Res({ passthrough: true }) reply: Reply): Promise<StreamableFile> {
     const { total, file } = await this.exportAccounts.execute(false);
-    reply.header('x-total', String(total));
+    reply.header('x-account-count', String(total));
     return file;
   }
 }

@@ -11,7 +11,7 @@ const line = (more: object = {}) => JSON.stringify({ username: 'carol@c', displa
 /** `17 username REQUIRED` for everything that was refused. */
 const problems = (text: string | Buffer) =>
   read(text).flatMap((one) =>
-    'message' in one ? one.validationErrors.map(({ name, message }) => `${one.line} ${name} ${message}`) : [],
+    'message' in one ? (one.validationErrors ?? []).map(({ name, message }) => `${one.line} ${name} ${message}`) : [],
   );
 
 describe('a body of JSON lines', () => {
