@@ -28,6 +28,7 @@ export class AccountStore {
   }
 
   async write({ created, changed }: AccountLedger): Promise<void> {
+    if (created.length + changed.length === 0) return;
     await this.transactions.query(
       `insert into federation.account (id, username, display_name, password_hash)
        select id, username, "displayName", "passwordHash" from ${ROWS}`,
