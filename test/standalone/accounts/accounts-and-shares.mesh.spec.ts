@@ -173,3 +173,21 @@ describe('an account that gets the username of a deleted one', () => {
     expect(items.map(({ id }) => id)).toEqual([second.id]);
   });
 });
+
+describe('an account that changes its username', () => {
+  it('keeps its shares, which keep the old name; offers find it by the new one alone', async () => {
+    const { id, username } = await account('alice');
+    const made = bodyOf(await share(username));
+    const received = bodyOf(await peer.post('/shares', offer(peer, username)));
+    const renamed = `alison@${cloud.host}`;
+    await cloud.json('PATCH', `/api/v1/accounts/${id}`, { username: renamed });
+
+    const ids = async (query: string) => (await list(query)).items.map((item) => item.id);
+    expect(await ids(`outgoing?owner=${encodeURIComponent(renamed)}`)).toEqual([made.id]);
+    expect(await ids(`incoming?recipient=${encodeURIComponent(renamed)}`)).toEqual([received.id]);
+    expect(await cloud.json('GET', `/api/v1/shares/outgoing/${made.id}`)).toMatchObject({ owner: username });
+    expect(await cloud.json('GET', `/api/v1/shares/incoming/${received.id}`)).toMatchObject({ shareWith: username });
+    expect((await peer.post('/shares', offer(peer, username))).status).toBe(400);
+    expect((await peer.post('/shares', offer(peer, renamed))).status).toBe(201);
+  });
+});
