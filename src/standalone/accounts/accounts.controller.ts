@@ -30,7 +30,7 @@ export class AccountsController {
   })
   create(
     @Body(JsonBody.of(CreateAccountDto)) body: CreateAccountDto,
-    @Headers('idempotency-key') key?: string,
+    @Headers('Idempotency-Key') key?: string,
   ): Promise<AccountDto> {
     return this.createAccount.execute(body, key);
   }

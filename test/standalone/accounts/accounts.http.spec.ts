@@ -73,6 +73,19 @@ describe('POST /api/v1/accounts under an Idempotency-Key', () => {
     expect((await create('alice', {}, 'later')).status).toBe(201);
   });
 
+  it.each(['/api/v1/accounts', '/api/v1/accounts/import'])(
+    'is in the document of %s, once, and may be left out',
+    async (path) => {
+      const { paths } = await cloud.json<{ paths: Record<string, { post: { parameters: object[] } }> }>(
+        'GET',
+        '/docs-json',
+      );
+      expect(paths[path]?.post.parameters).toEqual([
+        expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: false }),
+      ]);
+    },
+  );
+
   it('must be a key', async () => {
     expect((await create('alice', {}, 'with a blank')).json).toEqual({
       message: 'VALIDATION_FAILED',

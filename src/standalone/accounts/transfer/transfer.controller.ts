@@ -46,7 +46,7 @@ export class TransferController {
   @ApiConflictResponse({ description: '`STATE_CONFLICT`: the key was used for other lines' })
   import(
     @Body(new AccountLines()) lines: ReadLine[],
-    @Headers('idempotency-key') key?: string,
+    @Headers('Idempotency-Key') key?: string,
   ): Promise<ImportReportDto> {
     return this.importAccounts.execute(lines, key);
   }
