@@ -1,5 +1,7 @@
 // The library's face: hosts import nothing else.
+
 export { ForHost, ForOperator } from './access/audience.js';
+export { ApiIdempotencyKey } from './access/idempotency-key.js';
 export { AuditTrail } from './audit/audit-trail.js';
 export { FederationModule, type FederationPorts } from './federation.module.js';
 export { type Account, AccountDirectory } from './host/account-directory.js';

@@ -44,7 +44,7 @@ export class NotificationsController {
     @OcmNotification() message: NotificationMessage,
     @OcmMount() mount: string,
     @Res({ passthrough: true }) reply: FederationReply,
-    @Headers('idempotency-key') key?: string,
+    @Headers('Idempotency-Key') key?: string,
   ): Promise<NotificationResourceDto> {
     const held = await this.receiveNotification.execute(peer, message, key);
     const href = `${mount}/notifications/${held.id}`;

@@ -65,7 +65,7 @@ export class IncomingSharesController {
   @HttpCode(200)
   @ApiOkResponse({ type: IncomingShareDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it has ended' })
-  accept(@Param('id') id: string, @Headers('idempotency-key') key?: string): Promise<IncomingShareDto> {
+  accept(@Param('id') id: string, @Headers('Idempotency-Key') key?: string): Promise<IncomingShareDto> {
     return this.answerOffer.acceptById(id, key);
   }
 
@@ -75,7 +75,7 @@ export class IncomingSharesController {
   @HttpCode(200)
   @ApiOkResponse({ type: IncomingShareDto })
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it was accepted, or has ended' })
-  decline(@Param('id') id: string, @Headers('idempotency-key') key?: string): Promise<IncomingShareDto> {
+  decline(@Param('id') id: string, @Headers('Idempotency-Key') key?: string): Promise<IncomingShareDto> {
     return this.answerOffer.declineById(id, key);
   }
 

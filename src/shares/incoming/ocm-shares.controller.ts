@@ -45,7 +45,7 @@ export class OcmSharesController {
     @OcmShare() offer: ShareOffer,
     @OcmMount() mount: string,
     @Res({ passthrough: true }) reply: FederationReply,
-    @Headers('idempotency-key') key?: string,
+    @Headers('Idempotency-Key') key?: string,
   ): Promise<object> {
     const received = await this.receiveShare.execute(peer, offer, key);
     const path = `${mount}/shares`;

@@ -41,7 +41,7 @@ export class OutgoingSharesController {
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: the key was used for another share' })
   create(
     @Body(JsonBody.of(OfferShareDto)) body: OfferShareDto,
-    @Headers('idempotency-key') key?: string,
+    @Headers('Idempotency-Key') key?: string,
   ): Promise<OutgoingShareDto> {
     return this.offerShare.execute(body, key);
   }
@@ -56,7 +56,7 @@ export class OutgoingSharesController {
     type: ErrorBodyDto,
     description: 'STATE_CONFLICT: it has not failed, or was sent again already',
   })
-  resend(@Param('id') id: string, @Headers('idempotency-key') key?: string): Promise<OutgoingShareDto> {
+  resend(@Param('id') id: string, @Headers('Idempotency-Key') key?: string): Promise<OutgoingShareDto> {
     return this.resendShare.execute(id, key);
   }
 

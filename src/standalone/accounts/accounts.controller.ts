@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiConflictResponse, ApiCreatedResponse, ApiHeader, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { ForHost, JsonBody } from '../../index.js';
+import { ApiConflictResponse, ApiCreatedResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiIdempotencyKey, ForHost, JsonBody } from '../../index.js';
 import { AccountDto, AccountPageDto, ChangeAccountDto, CreateAccountDto } from './account.dto.js';
 import { ChangeAccount } from './change-account.js';
 import { CreateAccount } from './create-account.js';
@@ -23,7 +23,7 @@ export class AccountsController {
 
   @Post()
   @ApiOperation({ summary: 'Add an account' })
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'for 24 hours a repeat gives the same account' })
+  @ApiIdempotencyKey()
   @ApiCreatedResponse({ type: AccountDto })
   @ApiConflictResponse({
     description: '`STATE_CONFLICT`: an address belongs to another account, or the key to other content',

@@ -3,13 +3,12 @@ import {
   ApiBody,
   ApiConflictResponse,
   ApiConsumes,
-  ApiHeader,
   ApiOkResponse,
   ApiOperation,
   ApiProduces,
   ApiTags,
 } from '@nestjs/swagger';
-import { ForHost } from '../../../index.js';
+import { ApiIdempotencyKey, ForHost } from '../../../index.js';
 import { ImportReportDto } from './account-line.dto.js';
 import { AccountLines, type ReadLine } from './account-lines.pipe.js';
 import { ExportAccounts } from './export-accounts.js';
@@ -39,7 +38,7 @@ export class TransferController {
     description:
       'At most 64 KiB and 1,000 lines a call, in one transaction. A refused line does not keep the others out; the same lines again change nothing. `password` or `passwordHash` (argon2id, PHC) set the password; `id` and `createdAt` are passed over, so that exported lines can be sent as they are.',
   })
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'for 24 hours a repeat gives the same report' })
+  @ApiIdempotencyKey()
   @ApiConsumes('application/x-ndjson')
   @ApiBody({ schema: { type: 'string', example: EXAMPLE } })
   @ApiOkResponse({ type: ImportReportDto })
