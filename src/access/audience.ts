@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiForbiddenResponse, ApiUnauthorizedResponse } from '@n
 import { ErrorBodyDto } from '../ocm/http/error-body.dto.js';
 import { OcmErrorFilter } from '../ocm/http/ocm-error.filter.js';
 import { BearerGuard, REQUIRED_ROLE } from './bearer.guard.js';
+import { markRoutes } from './federation-route.js';
 
 /** Metadata key: whom a route answers. Every route has one. */
 export const AUDIENCE = 'entente:audience';
@@ -11,10 +12,16 @@ export type AudienceName = (typeof AUDIENCES)[number];
 
 type RouteDecorator = MethodDecorator & ClassDecorator;
 
-/** Says whom a route answers. It only says so: use a decorator that brings the guard along. */
+/**
+ * Says whom a route answers, and by that makes it one of ours, also where a host has routes of its own. It only says so:
+ * use a decorator that brings the guard along.
+ */
 export function Audience(audience: AudienceName): RouteDecorator {
-  return SetMetadata(AUDIENCE, audience);
+  return applyDecorators(SetMetadata(AUDIENCE, audience), ((target, _name, descriptor) =>
+    markRoutes(audience, target, descriptor)) satisfies RouteMarker);
 }
+
+type RouteMarker = (target: object, name?: string | symbol, descriptor?: PropertyDescriptor) => void;
 
 /** The route answers tokens of the role `operator`; `GET` also those of `auditor`. */
 export function ForOperator(): RouteDecorator {
