@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Module } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { AccessModule } from './access/access.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { FederatedLoginModule } from './federated-login/federated-login.module.js';
@@ -6,7 +7,8 @@ import type { FederationOptions } from './host/federation-options.js';
 import { HostModule } from './host/host.module.js';
 import { OwnCloud } from './host/own-cloud.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
-import { OperationsModule } from './operations/operations.module.js';
+import { OperationsModule, type OptionalRoutes } from './operations/operations.module.js';
+import { requireAdapter } from './operations/require-adapter.js';
 import { OutboxModule } from './outbox/outbox.module.js';
 import { PersistenceModule } from './persistence/persistence.module.js';
 import { SharesModule } from './shares/shares.module.js';
@@ -19,6 +21,10 @@ import { TrustModule } from './trust/trust.module.js';
 export interface FederationPorts {
   /** A module that exports adapters of `AccountDirectory`, `ResourceProvider`, `SessionIssuer` and `FederationEvents`. */
   readonly ports: DynamicModule;
+  /** Makes the acts injectable in every module of the host. Default false: in modules that import this one. */
+  readonly isGlobal?: boolean;
+  /** Routes of ours that the host does without, because it has its own under the same paths. Default: none. */
+  readonly withoutRoutes?: readonly OptionalRoutes[];
 }
 
 @Module({})
@@ -33,16 +39,18 @@ const CAPABILITIES = [
   NotificationsModule,
   SharesModule,
   FederatedLoginModule,
-  OperationsModule,
 ];
 
 const OPTIONS = Symbol('federation options');
+/** The same, once it is known that the application can serve our routes: before a database is opened for them. */
+const ADMITTED = Symbol('federation options of a fitting application');
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<FederationOptions>({ optionsInjectionToken: OPTIONS })
   .setClassMethodName('forRoot')
-  .setExtras<FederationPorts>({ ports: { module: NoPorts } }, ({ module, imports, providers }, { ports }) => ({
-    module,
-    imports: [HostModule.around(OPTIONS, { imports, providers }, ports), transport(), ...CAPABILITIES],
+  .setExtras<FederationPorts>({ ports: { module: NoPorts } }, (own, { ports, isGlobal, withoutRoutes = [] }) => ({
+    module: own.module,
+    global: isGlobal,
+    imports: [options(own, ports), transport(), ...CAPABILITIES, OperationsModule.without(withoutRoutes)],
     exports: [SharesModule],
   }))
   .build();
@@ -53,6 +61,18 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<FederationOpti
  */
 @Module({})
 export class FederationModule extends ConfigurableModuleClass {}
+
+function options({ imports, providers = [] }: DynamicModule, ports: DynamicModule): DynamicModule {
+  const admitted = {
+    provide: ADMITTED,
+    inject: [OPTIONS, HttpAdapterHost],
+    useFactory: (given: FederationOptions, host: HttpAdapterHost) => {
+      requireAdapter(host);
+      return given;
+    },
+  };
+  return HostModule.around(ADMITTED, { imports, providers: [...providers, admitted] }, ports);
+}
 
 function transport(): DynamicModule {
   return TransportModule.forRootAsync({

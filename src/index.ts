@@ -1,6 +1,7 @@
 // The library's face: hosts import nothing else.
 
 export { ForHost, ForOperator } from './access/audience.js';
+export { isFederationRoute } from './access/federation-route.js';
 export { ApiIdempotencyKey } from './access/idempotency-key.js';
 export { AuditTrail } from './audit/audit-trail.js';
 export { FederationModule, type FederationPorts } from './federation.module.js';
@@ -26,12 +27,16 @@ export { spellError } from './ocm/http/ocm-error.filter.js';
 export { RawBody } from './ocm/http/raw-body.js';
 export { BodyTooLarge, MediaTypeUnsupported } from './ocm/http/read-json-body.js';
 export { IsOneLine, MaxBytes } from './ocm/validation/text-rules.js';
-export { createFederationAdapter } from './operations/federation-adapter.js';
+export {
+  createFederationAdapter,
+  type FederationAdapter,
+  type FederationAdapterOptions,
+} from './operations/federation-adapter.js';
 export { stopWithProcess } from './operations/graceful-stop.js';
+export { AlsoOnFederationRoutes } from './operations/leave-globals-out.js';
 export { LOG_LEVELS, type LogLevel } from './operations/logging.js';
 export {
   type FederationServerOptions,
-  prepareFederationApp,
   type RunningFederation,
   startFederationServer,
 } from './operations/server.js';

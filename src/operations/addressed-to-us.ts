@@ -8,9 +8,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 const ABSOLUTE_FORM = /^https:\/\/([^/?#]*)(.*)$/i;
 
 /**
- * Whether a request is well formed and meant for us, before anything routes it: known method, an address that decodes,
- * one `Host` that names one of our origins. Absolute-form addresses (RFC 9112 section 3.2.2) must name one of our
- * origins themselves and are rewritten to their path.
+ * Whether a request is well formed and meant for us: known method, an address that decodes, one `Host` that names one of
+ * our origins. Absolute-form addresses (RFC 9112 section 3.2.2) must name one of our origins themselves.
  */
 export class AddressedToUs {
   private readonly authorities: ReadonlySet<string>;
@@ -21,12 +20,17 @@ export class AddressedToUs {
     );
   }
 
-  /** The answer to a request that goes no further; undefined if it may. */
-  refuse(request: IncomingMessage): Answer | undefined {
-    if (!METHODS.has(request.method ?? '')) return refusal.methodUnknown();
+  /** Makes an absolute-form address its path, before anything routes it, and gives the authority that it named. */
+  rewrite(request: IncomingMessage): string | undefined {
     const absolute = ABSOLUTE_FORM.exec(request.url ?? '');
     if (absolute) request.url = absolute[2]?.startsWith('/') ? absolute[2] : `/${absolute[2]}`;
-    return this.refuseTarget(request.url ?? '') ?? this.refuseHost(request, absolute?.[1]);
+    return absolute?.[1];
+  }
+
+  /** The answer to a request that goes no further; undefined if it may. @param authority what `rewrite` gave */
+  refuse(request: IncomingMessage, authority: string | undefined): Answer | undefined {
+    if (!METHODS.has(request.method ?? '')) return refusal.methodUnknown();
+    return this.refuseTarget(request.url ?? '') ?? this.refuseHost(request, authority);
   }
 
   private refuseTarget(target: string): Answer | undefined {

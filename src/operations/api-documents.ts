@@ -1,8 +1,11 @@
-import { type INestApplication, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { AUDIENCE_EXTENSION } from '../access/federation-route.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { withErrors } from './api-errors.js';
 import { schemasOf } from './api-schemas.js';
+import { ownRoutesOf } from './own-controllers.js';
 import { VERSION } from './version.js';
 
 export const API_GROUPS = ['federation', 'host', 'operator'] as const;
@@ -28,36 +31,34 @@ const SECURITY_SCHEMES = {
 
 const VERBS = ['get', 'put', 'post', 'delete', 'patch', 'head', 'options'] as const;
 
-/** The OpenAPI documents of our routes, made from the controllers when they are first asked for. */
+/** The OpenAPI documents of our routes and of no host's, made from the controllers when they are first asked for. */
 @Injectable()
 export class ApiDocuments {
-  private app?: INestApplication;
   private readonly made = new Map<ApiGroup | undefined, string>();
 
-  constructor(private readonly cloud: OwnCloud) {}
-
-  /** Documents exist from here on. */
-  describe(app: INestApplication): void {
-    this.app = app;
-  }
+  constructor(
+    private readonly cloud: OwnCloud,
+    private readonly modules: ModulesContainer,
+    private readonly http: HttpAdapterHost,
+  ) {}
 
   /** The document of a group, or of everything, as JSON; undefined where there are none. */
   json(group?: ApiGroup): string | undefined {
-    if (!this.app || this.cloud.options.docs === false) return undefined;
-    const json = this.made.get(group) ?? JSON.stringify(this.make(this.app, group));
+    if (this.cloud.options.docs === false) return undefined;
+    const json = this.made.get(group) ?? JSON.stringify(this.make(group));
     this.made.set(group, json);
     return json;
   }
 
-  private make(app: INestApplication, group?: ApiGroup): object {
+  private make(group?: ApiGroup): object {
     const config = new DocumentBuilder()
       .setOpenAPIVersion('3.1.0')
       .setTitle(`${this.cloud.displayName} – ${group ? TITLES[group] : 'all interfaces'}`)
       .setVersion(VERSION)
       .build();
-    const document = SwaggerModule.createDocument(app, config, { operationIdFactory });
-    const paths = withoutAliases(document.paths).filter(([path]) => !group || groupOf(path) === group);
-    const described = Object.fromEntries(paths.map(completed));
+    const ours = ownRoutesOf(this.modules, this.http.httpAdapter);
+    const document = SwaggerModule.createDocument(ours, config, { operationIdFactory });
+    const described = Object.fromEntries(withoutAliases(document.paths).flatMap((path) => completed(path, group)));
     const schemas = schemasOf(described, document.components?.schemas);
     return { ...document, paths: described, components: { schemas, securitySchemes: SECURITY_SCHEMES } };
   }
@@ -68,9 +69,9 @@ function operationIdFactory(controller: string, handler: string): string {
   return `${controller.replace(/Controller$/, '')}_${handler.replace(/\[\d+\]$/, '')}`;
 }
 
-function groupOf(path: string): ApiGroup {
-  if (/^\/admin(?:\/|$)/.test(path)) return 'operator';
-  return /^\/api\/v1(?:\/|$)/.test(path) ? 'host' : 'federation';
+function groupOf(audience: unknown): ApiGroup | undefined {
+  if (audience === 'operator' || audience === 'host') return audience;
+  return audience === undefined ? undefined : 'federation';
 }
 
 /** A handler that answers under several paths is listed under the first. */
@@ -87,18 +88,19 @@ function withoutAliases(paths: OpenAPIObject['paths']): [string, PathItem][] {
   });
 }
 
-/** Says which credential a route wants, unless its controller did, and how it refuses. */
-function completed([path, item]: [string, PathItem]): [string, PathItem] {
-  const security = requirementOf(path);
-  const isForPeers = security.some((requirement) => 'clientCertificate' in requirement);
+/** Of a path, what belongs to the group; nothing that is not ours. Says of each which credential it wants, and how it refuses. */
+function completed([path, item]: [string, PathItem], group?: ApiGroup): [string, PathItem][] {
   const entries = VERBS.flatMap((verb) => {
-    const operation: Operation | undefined = item[verb];
-    return operation ? [[verb, { security, ...withErrors(path, operation, isForPeers) }]] : [];
+    const { [AUDIENCE_EXTENSION]: audience, ...operation } = { ...item[verb] } as Operation & Record<string, unknown>;
+    const itsGroup = groupOf(audience);
+    if (!itsGroup || (group && group !== itsGroup)) return [];
+    const security = requirementOf(audience);
+    return [[verb, { security, ...withErrors(path, operation, 'clientCertificate' in (security[0] ?? {})) }]];
   });
-  return [path, { ...item, ...Object.fromEntries(entries) }];
+  return entries.length > 0 ? [[path, Object.fromEntries(entries)]] : [];
 }
 
-function requirementOf(path: string): Record<string, string[]>[] {
-  if (groupOf(path) !== 'federation') return [{ bearer: [] }];
-  return /^\/(?:federation\/|(?:ocm\/)?(?:shares|notifications)(?:\/|$))/.test(path) ? [{ clientCertificate: [] }] : [];
+function requirementOf(audience: unknown): Record<string, string[]>[] {
+  if (audience === 'anyone') return [];
+  return groupOf(audience) === 'federation' ? [{ clientCertificate: [] }] : [{ bearer: [] }];
 }

@@ -4,6 +4,7 @@ import { randomId } from '../kernel/ids.js';
 import { type Actor, type RequestContext, runInContext } from '../kernel/request-context.js';
 import type { AddressedToUs } from './addressed-to-us.js';
 import { type Answer, onTheWire, refusal, send } from './answers.js';
+import { type Exchange, InFlight } from './in-flight.js';
 import { LIMITS } from './limits.js';
 import type { RequestLine } from './logging.js';
 import { SECURITY_HEADERS } from './security-headers.js';
@@ -12,30 +13,21 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 
 const STRANGER: Actor = { kind: 'stranger', id: '' };
 
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly context: RequestContext;
-  readonly startedAt: number;
-  route: string;
-}
-
 /**
- * The outermost layer of every listener: gives each request its id, its context and its headers, refuses what is not
- * meant for us, knows what is in flight, and says one line about it in the log. Nothing in here depends on routing, so
- * no path, method or failure of the router goes around it.
+ * The outermost layer of every listener: gives each request its id and its context, refuses what no route can mean, knows
+ * what is in flight. Requests that are ours get our headers and one line in the log, and must be addressed to us. Where
+ * we are alone that is every request, judged before anything routes it, so that no path, method or failure of the router
+ * goes around it; beside a host it is those that have been routed to us (`claim`), and those that nothing could read.
  */
 export class Edge {
-  private readonly inFlight = new Map<IncomingMessage, Exchange>();
-  /** Those in flight on each connection. A response that waits behind another one is not told when its connection ends. */
-  private readonly perConnection = new WeakMap<Duplex, Set<Exchange>>();
-  private readonly whenEmpty: (() => void)[] = [];
+  private readonly inFlight = new InFlight((exchange) => this.say(exchange));
   private next?: RequestHandler;
   private drained?: Promise<void>;
 
   constructor(
     private readonly addressedToUs: AddressedToUs,
     private readonly log: (line: RequestLine) => void,
+    private readonly isAlone: boolean,
   ) {}
 
   get isDraining(): boolean {
@@ -50,26 +42,46 @@ export class Edge {
   readonly receive: RequestHandler = (request, response) => {
     const context: RequestContext = { requestId: randomId(), actor: STRANGER };
     runInContext(context, () => {
-      this.open({ request, response, context, startedAt: performance.now(), route: '-' });
-      for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-      response.setHeader('x-request-id', context.requestId);
+      const authority = this.addressedToUs.rewrite(request);
+      const startedAt = performance.now();
+      const exchange = { request, response, context, startedAt, authority, route: '-', isOurs: false };
+      this.inFlight.open(exchange);
+      if (this.isAlone) own(exchange);
       if (this.isDraining) response.setHeader('connection', 'close');
-      const refused = this.refuse(request);
-      if (refused) send(refused, response);
+      const refused = this.refuse(exchange);
+      if (refused) this.answer(exchange, refused);
       else this.next?.(request, response);
     });
   };
 
   /** Names the route of a request for its log line. */
   routed(request: IncomingMessage, pattern: string | undefined): void {
-    const exchange = this.inFlight.get(request);
+    const exchange = this.inFlight.of(request);
     if (exchange && pattern) exchange.route = pattern;
   }
 
+  /** A request has reached a route of ours. Answers it, and says so, if it may go no further. */
+  claim(request: IncomingMessage): boolean {
+    const exchange = this.inFlight.of(request);
+    if (!exchange || exchange.isOurs) return false;
+    own(exchange);
+    const refused = this.addressedToUs.refuse(request, exchange.authority);
+    if (refused) this.answer(exchange, refused);
+    else this.limitTime(exchange);
+    return refused !== undefined;
+  }
+
+  /** Answers what the router could not read. */
+  readonly unreadable = (request: IncomingMessage, response: ServerResponse, answer: Answer): void => {
+    const exchange = this.inFlight.of(request);
+    if (exchange) this.answer(exchange, answer);
+    else send(answer, response);
+  };
+
   /** What could not be read as HTTP, or not in time. TLS failures and lost connections need no answer. */
-  readonly malformed = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+  readonly malformed = (error: { readonly code?: string }, socket: Duplex): void => {
     const answer = answerTo(error.code ?? '');
-    const exchanges = [...(this.perConnection.get(socket) ?? [])];
+    const exchanges = this.inFlight.on(socket);
     if (!answer || !socket.writable || exchanges.some(({ response }) => response.headersSent)) {
       socket.destroy();
       return;
@@ -78,7 +90,7 @@ export class Edge {
     const broken = exchanges.at(-1);
     const requestId = broken?.context.requestId ?? randomId();
     socket.end(onTheWire(answer, requestId), () => socket.destroy());
-    if (broken) broken.response.statusCode = answer.status;
+    if (broken) Object.assign(broken, { isOurs: true }).response.statusCode = answer.status;
     else
       this.log({ requestId, method: '-', route: '-', status: answer.status, ms: 0, actor: STRANGER, aborted: false });
   };
@@ -90,60 +102,56 @@ export class Edge {
 
   /**
    * From now on every answer ends its connection, and what comes late on a connection that is still open is told to go
-   * elsewhere. Streams, which have no end of their own, are cut. Resolves when nothing is in flight.
+   * elsewhere. Resolves when nothing is in flight.
    */
   drain(): Promise<void> {
-    this.drained ??= new Promise((resolve) => this.whenEmpty.push(resolve));
-    for (const { response } of this.inFlight.values()) {
-      if (!response.headersSent) response.setHeader('connection', 'close');
-      else if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.destroy();
-    }
-    this.tellIfEmpty();
+    this.drained ??= this.inFlight.drain();
     return this.drained;
   }
 
-  private refuse(request: IncomingMessage): Answer | undefined {
+  private refuse({ request, authority }: Exchange): Answer | undefined {
     if (request.rawHeaders.length > 2 * LIMITS.maxHeaderLines) return refusal.headersTooLarge();
-    const refused = this.addressedToUs.refuse(request);
+    const refused = this.isAlone ? this.addressedToUs.refuse(request, authority) : undefined;
     if (refused) return refused;
     return this.isDraining && !request.url?.startsWith('/health/') ? refusal.draining() : undefined;
   }
 
-  private open(exchange: Exchange): void {
-    const { socket } = exchange.request;
-    this.inFlight.set(exchange.request, exchange);
-    exchange.response.once('close', () => this.close(exchange));
-    const others = this.perConnection.get(socket);
-    if (others) others.add(exchange);
-    else this.watch(socket, new Set([exchange]));
+  private answer(exchange: Exchange, answer: Answer): void {
+    own(exchange);
+    send(answer, exchange.response);
   }
 
-  private watch(socket: Duplex, exchanges: Set<Exchange>): void {
-    this.perConnection.set(socket, exchanges);
-    socket.once('close', () => {
-      for (const exchange of exchanges) this.close(exchange);
-    });
+  /** A host's routes may take bodies for longer than ours do. */
+  private limitTime(exchange: Exchange): void {
+    const { request } = exchange;
+    exchange.timer = setTimeout(() => {
+      if (!request.complete) this.malformed({ code: TIMED_OUT }, request.socket);
+    }, LIMITS.requestTimeout).unref();
   }
 
-  private close(exchange: Exchange): void {
-    const { request, response, context, startedAt, route } = exchange;
-    this.perConnection.get(request.socket)?.delete(exchange);
-    if (!this.inFlight.delete(request)) return;
+  private say({ request, response, context, startedAt, route, isOurs }: Exchange): void {
+    if (!isOurs) return;
     const { requestId, actor } = context;
     const ms = Math.round((performance.now() - startedAt) * 10) / 10;
     const said = { requestId, method: request.method ?? '-', route, status: response.statusCode, ms, actor };
     this.log({ ...said, aborted: !response.writableFinished });
-    this.tellIfEmpty();
-  }
-
-  private tellIfEmpty(): void {
-    if (this.inFlight.size === 0) for (const resolve of this.whenEmpty.splice(0)) resolve();
   }
 }
+
+function own(exchange: Exchange): void {
+  if (exchange.isOurs) return;
+  exchange.isOurs = true;
+  const { response, context } = exchange;
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+  response.setHeader('x-request-id', context.requestId);
+}
+
+/** Node's own code for a request that took too long. */
+const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT';
 
 function answerTo(code: string): Answer | undefined {
   if (code === 'HPE_HEADER_OVERFLOW') return refusal.headersTooLarge();
   // A request that broke off says nothing yet: its caller is to say it again, not to take a 400 for the last word.
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'HPE_INVALID_EOF_STATE') return refusal.timedOut();
+  if (code === TIMED_OUT || code === 'HPE_INVALID_EOF_STATE') return refusal.timedOut();
   return code.startsWith('HPE_') ? refusal.malformed() : undefined;
 }

@@ -1,32 +1,45 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { KeyAndCertificate } from '../host/federation-options.js';
+import { randomId } from '../kernel/ids.js';
 import { Origin } from '../kernel/origin.js';
 import { currentContext } from '../kernel/request-context.js';
-import { acceptRawBodies } from '../ocm/http/raw-body.js';
 import { CertificateAuthority } from '../transport/certificates.js';
 import { AddressedToUs } from './addressed-to-us.js';
-import { refusal, send } from './answers.js';
+import { refusal } from './answers.js';
 import { Edge, type RequestHandler } from './edge.js';
 import { LIMITS } from './limits.js';
 import { createListener, type Listener, type ListenerTls, secureContextOptions } from './listener.js';
 import { PinoLogger, type RequestLine } from './logging.js';
+import { OwnRoutes } from './own-routes.js';
 
 export interface FederationAdapterOptions {
-  /** The https origins whose names callers may use in `Host`; anything else is answered 421. */
+  /** The https origins whose names callers of our routes may use in `Host`; anything else is answered 421. */
   readonly origins: readonly string[];
   /** The web certificate. Left out only behind a proxy that ends TLS. */
   readonly tls?: KeyAndCertificate;
   /** Whether peers' calls arrive here: every client is asked for a certificate, nobody is turned away for lack of one. */
   readonly askForClientCertificates: boolean;
-  /** Where the one line about each request goes. Default: standard output, level `info`. */
+  /** Where the one line about each request of ours goes. Default: standard output, level `info`. */
   readonly log?: (line: RequestLine) => void;
+  /**
+   * Nothing but the federation tier is served here: every request is judged, dressed and logged as ours are, before
+   * anything routes it. Default false: the routes of a host are here too, and nothing of ours touches them.
+   */
+  readonly alone?: boolean;
+  /**
+   * How long a request may take to arrive, body included, in milliseconds. Default 300,000 for the sake of a host's
+   * uploads; routes of ours never wait longer than 15,000, which is the default for everything where we are alone.
+   */
+  readonly requestTimeout?: number;
 }
 
 /**
  * Fastify as the federation tier needs it: TLS that asks and never resumes, limits on time and size, one shape for every
- * error, and bodies that nobody looks at before the guards. @throws TypeError if an origin cannot be read.
+ * error, and bodies that nobody looks at before the guards. A host's own routes on it are plain Nest on Fastify, with
+ * the host's parsers, headers and errors; what they share with ours are the listeners. @throws TypeError if an origin
+ * cannot be read.
  */
 export function createFederationAdapter(options: FederationAdapterOptions): FederationAdapter {
   return new FederationAdapter(options);
@@ -34,32 +47,37 @@ export function createFederationAdapter(options: FederationAdapterOptions): Fede
 
 export class FederationAdapter extends FastifyAdapter<Listener> {
   private readonly edge: Edge;
+  private readonly ownRoutes: OwnRoutes;
   /** Every listener: the public one, and the one for peers if it is another. */
   private readonly listeners: Listener[] = [];
   private readonly tls?: ListenerTls;
+  private readonly requestTimeout: number;
   /** An authority whose key is forgotten at once: what the request for a certificate names. */
   private readonly nobody = CertificateAuthority.create('nobody').then(({ certificate }) => certificate);
 
   constructor(options: FederationAdapterOptions) {
-    const { tls, askForClientCertificates } = options;
-    const edge = new Edge(new AddressedToUs(options.origins.map(Origin.parse)), options.log ?? standardLog());
+    const { tls, askForClientCertificates, alone = false } = options;
+    const edge = new Edge(new AddressedToUs(options.origins.map(Origin.parse)), options.log ?? standardLog(), alone);
     const listenerTls = tls && { ...tls, askForClientCertificates };
+    const requestTimeout = options.requestTimeout ?? (alone ? LIMITS.requestTimeout : LIMITS.hostRequestTimeout);
     super({
       serverFactory: (handler: RequestHandler) => {
         edge.leadTo(handler);
-        return createListener(edge, listenerTls);
+        return createListener(edge, requestTimeout, listenerTls);
       },
       // The listener has its own; Fastify insists on one.
       clientErrorHandler: () => undefined,
       frameworkErrors: (
         error: { code: string },
-        _request: unknown,
+        request: { raw: IncomingMessage },
         reply: { hijack(): unknown; raw: ServerResponse },
       ) => {
         reply.hijack();
-        send(error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? refusal.noSuchThing() : refusal.malformed(), reply.raw);
+        const answer = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? refusal.noSuchThing() : refusal.malformed();
+        edge.unreadable(request.raw, reply.raw, answer);
       },
-      genReqId: () => currentContext().requestId,
+      // What `app.inject()` makes up has not come through a listener.
+      genReqId: () => currentContext().requestId || randomId(),
       routerOptions: {
         maxParamLength: LIMITS.maxParamLength,
         // An object without a prototype; what is repeated arrives as an array, and the pipes judge it.
@@ -67,10 +85,10 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
       },
     });
     this.edge = edge;
+    this.requestTimeout = requestTimeout;
     this.tls = listenerTls;
     this.listeners.push(this.getHttpServer());
-    acceptRawBodies(this.getInstance());
-    this.nameRoutes();
+    this.ownRoutes = new OwnRoutes(this.getInstance(), edge);
   }
 
   /** Whether we are stopping: no new connections, every answer ends its own. */
@@ -83,7 +101,7 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     tls: KeyAndCertificate,
     address: { readonly host: string; readonly port: number },
   ): Promise<Listener> {
-    const listener = createListener(this.edge, {
+    const listener = createListener(this.edge, this.requestTimeout, {
       ...tls,
       askForClientCertificates: true,
       namedAuthority: await this.nobody,
@@ -122,15 +140,25 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     for (const listener of this.listeners) listener.closeAllConnections();
   }
 
-  override registerParserMiddleware(): void {
-    // Nest's parsers would read JSON and forms before the guards; `acceptRawBodies` has taken their place.
+  // A handler of ours is served under its own path, whatever prefix the host has set.
+  override get(...route: unknown[]) {
+    return super.get(...this.ownRoutes.placed(route));
   }
 
-  private nameRoutes(): void {
-    this.getInstance().addHook('onRequest', (request, _reply, done) => {
-      this.edge.routed(request.raw, request.routeOptions.url);
-      done();
-    });
+  override post(...route: unknown[]) {
+    return super.post(...this.ownRoutes.placed(route));
+  }
+
+  override put(...route: unknown[]) {
+    return super.put(...this.ownRoutes.placed(route));
+  }
+
+  override patch(...route: unknown[]) {
+    return super.patch(...this.ownRoutes.placed(route));
+  }
+
+  override delete(...route: unknown[]) {
+    return super.delete(...this.ownRoutes.placed(route));
   }
 }
 

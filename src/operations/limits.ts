@@ -4,6 +4,8 @@ export const LIMITS = {
   headersTimeout: 10_000,
   /** To the end of the body. */
   requestTimeout: 15_000,
+  /** The same for routes of a host, which may take files: Node's own default. */
+  hostRequestTimeout: 300_000,
   handshakeTimeout: 10_000,
   /** How often connections are checked for both: a limit is exceeded by at most this. */
   connectionsCheckingInterval: 1_000,
@@ -15,8 +17,8 @@ export const LIMITS = {
   maxHeaderLines: 64,
   /** A path parameter as it is written; above: no such thing. */
   maxParamLength: 255,
-  /** Query parameters that are read; what comes after them does not exist. */
-  maxQueryParameters: 64,
+  /** Query parameters that are read; what comes after them does not exist. Node's own default. */
+  maxQueryParameters: 1_000,
   /** How long requests in flight may take once we stop. */
   drain: 30_000,
   /** How long the last bytes of those may take to leave. */

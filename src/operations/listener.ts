@@ -21,7 +21,6 @@ const CIPHERS = [
 
 const HTTP_OPTIONS: http.ServerOptions = {
   headersTimeout: LIMITS.headersTimeout,
-  requestTimeout: LIMITS.requestTimeout,
   keepAliveTimeout: LIMITS.keepAliveTimeout,
   connectionsCheckingInterval: LIMITS.connectionsCheckingInterval,
   maxHeaderSize: LIMITS.maxHeaderSize,
@@ -56,11 +55,15 @@ export function secureContextOptions(tls: ListenerTls): SecureContextOptions {
 
 export type Listener = http.Server | https.Server;
 
-/** A server for one address; plain HTTP without `tls` (behind a proxy that ends it). */
-export function createListener(edge: Edge, tls?: ListenerTls): Listener {
+/**
+ * A server for one address; plain HTTP without `tls` (behind a proxy that ends it).
+ * @param requestTimeout how long a request may take to arrive, in milliseconds
+ */
+export function createListener(edge: Edge, requestTimeout: number, tls?: ListenerTls): Listener {
+  const options = { ...HTTP_OPTIONS, requestTimeout };
   const server = tls
-    ? https.createServer(httpsOptions(tls), edge.receive)
-    : http.createServer(HTTP_OPTIONS, edge.receive);
+    ? https.createServer({ ...options, ...httpsOptions(tls) }, edge.receive)
+    : http.createServer(options, edge.receive);
   // All lines are counted by the edge; by itself Node drops those above its limit without a word.
   server.maxHeadersCount = 0;
   server.on('checkExpectation', edge.receive);
@@ -71,7 +74,6 @@ export function createListener(edge: Edge, tls?: ListenerTls): Listener {
 
 function httpsOptions(tls: ListenerTls): https.ServerOptions {
   return {
-    ...HTTP_OPTIONS,
     ...secureContextOptions(tls),
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: LIMITS.handshakeTimeout,

@@ -7,7 +7,6 @@ import { OwnCloud } from '../host/own-cloud.js';
 import { OcmErrorFilter } from '../ocm/http/ocm-error.filter.js';
 import { spkiPin } from '../transport/certificates.js';
 import { OwnIdentity } from '../trust/own-identity.js';
-import { ApiDocuments } from './api-documents.js';
 import { createFederationAdapter, type FederationAdapter } from './federation-adapter.js';
 import { once } from './graceful-stop.js';
 import { type LogLevel, PinoLogger } from './logging.js';
@@ -49,12 +48,6 @@ export interface RunningFederation {
   describe(): ServerDescription;
 }
 
-/** Makes an application answer as ours does: documents, and the one shape of errors for what no controller answers. */
-export function prepareFederationApp(app: NestFastifyApplication): void {
-  app.useGlobalFilters(new OcmErrorFilter());
-  app.get(ApiDocuments, { strict: false }).describe(app);
-}
-
 /** Starts a server of its own around the module. Resolves once it listens. @throws OptionRefused, or why it cannot listen. */
 export async function startFederationServer(
   module: Type | DynamicModule,
@@ -67,13 +60,14 @@ export async function startFederationServer(
     tls: options.web,
     askForClientCertificates: !cloud.hasFederationListener,
     log: (line) => logger.request(line),
+    alone: true,
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,
     bodyParser: false,
     abortOnError: false,
   });
-  prepareFederationApp(app);
+  app.useGlobalFilters(new OcmErrorFilter());
   const stop = once(() => app.close());
   try {
     await app.init();

@@ -141,6 +141,7 @@ describe('behind a proxy that ends TLS', () => {
       origins: [`https://${HOST}`],
       askForClientCertificates: false,
       log: () => undefined,
+      alone: true,
     });
     const app = await NestFactory.create(class Empty {}, adapter, { logger: false });
     await app.listen(0, '127.0.0.1');

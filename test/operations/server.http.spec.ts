@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { Controller, Get, Module, Post } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Audience } from '../../src/access/audience.js';
 import type { FederationOptions } from '../../src/host/federation-options.js';
 import { OwnCloud } from '../../src/host/own-cloud.js';
 import { Secret } from '../../src/kernel/secret.js';
@@ -23,6 +24,7 @@ import { HOST, parseAnswer, readAll, requestText, sendRaw } from './tiny-app.js'
 
 /** A route under two paths, as peers' routes have. */
 @Controller(['shares', 'ocm/shares'])
+@Audience('peer')
 class SharesController {
   @Get()
   list(): object {
@@ -36,6 +38,7 @@ class SharesController {
 }
 
 @Controller('api/v1/notices')
+@Audience('host')
 class NoticesController {
   @Get()
   list(): object {
@@ -44,6 +47,7 @@ class NoticesController {
 }
 
 @Controller('admin/services')
+@Audience('operator')
 class ServicesController {
   @Get()
   list(): object {

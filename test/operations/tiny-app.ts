@@ -20,6 +20,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { interval, map, type Observable } from 'rxjs';
+import { Audience } from '../../src/access/audience.js';
 import { FederationError } from '../../src/kernel/federation-error.js';
 import { currentContext, type RequestContext } from '../../src/kernel/request-context.js';
 import { Secret } from '../../src/kernel/secret.js';
@@ -43,6 +44,7 @@ class KnownOnly implements CanActivate {
 }
 
 @Controller('things')
+@Audience('peer')
 @UseGuards(KnownOnly)
 class ThingsController {
   static seen = 0;
@@ -123,6 +125,7 @@ export async function startTinyApp(askForClientCertificates = true): Promise<Tin
     tls: { certificate: web.certificate, privateKey: new Secret(web.privateKey) },
     askForClientCertificates,
     log: (line) => lines.push(line),
+    alone: true,
   });
   const app = await NestFactory.create<NestFastifyApplication>(TinyModule, adapter, {
     logger: false,

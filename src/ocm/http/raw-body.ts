@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 
@@ -23,7 +24,7 @@ type BodyParser = (
 ) => void;
 
 /** A Fastify content-type parser that keeps up to `limit` bytes and drops the rest; it refuses nothing. */
-function collectRawBody(limit: number = BODY_MAX_BYTES): BodyParser {
+function collectRawBody(limit: number): BodyParser {
   return (request, payload, done) => {
     const headers = request.raw.headers;
     const finish = (bytes: Buffer, tooLarge: boolean): void => {
@@ -51,11 +52,11 @@ function collectRawBody(limit: number = BODY_MAX_BYTES): BodyParser {
 }
 
 /** What is needed of a Fastify instance. */
-interface Server {
-  removeAllContentTypeParsers(): unknown;
+interface Server<R extends Request> {
+  hasContentTypeParser(type: string): boolean;
   addContentTypeParser(type: string, parser: BodyParser): unknown;
-  addHook(name: 'onRequest', hook: (request: Request, reply: Reply, done: () => void) => void): unknown;
-  addHook(name: 'onSend', hook: (request: Request, reply: Reply, payload: unknown, done: Done) => void): unknown;
+  addHook(name: 'onRequest', hook: (request: R, reply: Reply, done: () => void) => void): unknown;
+  addHook(name: 'onSend', hook: (request: R, reply: Reply, payload: unknown, done: Done) => void): unknown;
 }
 
 interface Request {
@@ -69,24 +70,45 @@ interface Reply {
 
 type Done = (error: null, payload: unknown) => void;
 
-const CONTENT_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
+/**
+ * The media type under which our parser stands among the host's. A request of ours is given it before Fastify looks for
+ * a parser, `RawBody` still has the original; nobody else can guess it.
+ */
+const OURS = `application/x-entente-${randomBytes(16).toString('hex')}`;
+
+interface RawBodyRoutes<R> {
+  /** Which requests are for routes that take a `RawBody`. Default: all. */
+  readonly only?: (request: R) => boolean;
+  /** Bytes. */
+  readonly limit?: number;
+}
 
 /**
- * Makes every body of the server a `RawBody`, whatever its media type (`bodyParser: false` in Nest's options leaves the
- * place free), and closes connections on which a body was cut off.
+ * Makes the bodies of some routes a `RawBody`, whatever their media type, also one that Fastify itself would answer with
+ * 415 before any guard has run; and closes connections on which such a body was cut off. Parsers of other routes stay
+ * what they are.
  */
-export function acceptRawBodies(server: Server, limit: number = BODY_MAX_BYTES): void {
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', collectRawBody(limit));
-  // Fastify itself answers 415 to a malformed Content-Type before any guard has run; `RawBody` still has the original.
+export function acceptRawBodies<R extends Request>(server: Server<R>, { only, limit }: RawBodyRoutes<R> = {}): void {
+  keepRawBodyParser(server, limit);
   server.addHook('onRequest', (request, _reply, done) => {
-    const type = request.headers['content-type'];
-    if (type !== undefined && !CONTENT_TYPE.test(type))
-      request.headers = { 'content-type': 'application/octet-stream' };
+    if ((only?.(request) ?? true) && announcesBody(request.headers)) request.headers = { 'content-type': OURS };
     done();
   });
   server.addHook('onSend', (request, reply, payload, done) => {
     if (request.body instanceof RawBody && request.body.tooLarge) reply.header('connection', 'close');
     done(null, payload);
   });
+}
+
+/** Puts our parser in its place, also after somebody has removed every parser of the server. */
+export function keepRawBodyParser(
+  server: Pick<Server<Request>, 'hasContentTypeParser' | 'addContentTypeParser'>,
+  limit: number = BODY_MAX_BYTES,
+): void {
+  if (!server.hasContentTypeParser(OURS)) server.addContentTypeParser(OURS, collectRawBody(limit));
+}
+
+function announcesBody(headers: IncomingHttpHeaders): boolean {
+  const { 'content-type': type, 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
+  return type !== undefined || encoding !== undefined || length !== '0';
 }

@@ -11,7 +11,7 @@ describe('a body on its way in', () => {
   let port = 0;
 
   beforeAll(async () => {
-    acceptRawBodies(server, 1000);
+    acceptRawBodies(server, { limit: 1000 });
     server.post('/', async (request, reply) => {
       seen.push(request.body);
       return reply
