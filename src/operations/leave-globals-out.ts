@@ -20,12 +20,6 @@ export function AlsoOnFederationRoutes(): ClassDecorator {
   return SetMetadata(ALSO_OURS, true);
 }
 
-/** Global guards, interceptors and pipes as Nest keeps them: instances, and holders of those that are made per request. */
-interface Kept<T> {
-  readonly shared: T[];
-  readonly perRequest: InstanceWrapper<T>[];
-}
-
 /**
  * Routes of ours bring their own guards, pipes and filter along. What the host has made global for its own routes would
  * ask peers for its sessions, rewrite bodies before we read them, and wrap answers that peers know: it is passed over on
@@ -35,50 +29,66 @@ interface Kept<T> {
 @Injectable()
 export class LeaveGlobalsOut implements OnModuleInit {
   private readonly logger = new Logger('FederationModule');
+  private readonly leftOut = new Map<object, object>();
 
+  /** From here on, which is before any route is put together, Nest is given the globals as they are to be used. */
   constructor(
-    private readonly config: ApplicationConfig,
+    config: ApplicationConfig,
     private readonly http: HttpAdapterHost,
-  ) {}
+  ) {
+    const { leftOut } = this;
+    const around = {
+      getGlobalGuards: each(config.getGlobalGuards.bind(config), shared(guard, leftOut)),
+      getGlobalInterceptors: each(config.getGlobalInterceptors.bind(config), shared(interceptor, leftOut)),
+      getGlobalPipes: each(config.getGlobalPipes.bind(config), shared(pipe, leftOut)),
+      getGlobalRequestGuards: each(config.getGlobalRequestGuards.bind(config), perRequest(guard, leftOut)),
+      getGlobalRequestInterceptors: each(
+        config.getGlobalRequestInterceptors.bind(config),
+        perRequest(interceptor, leftOut),
+      ),
+      getGlobalRequestPipes: each(config.getGlobalRequestPipes.bind(config), perRequest(pipe, leftOut)),
+    } satisfies Partial<ApplicationConfig>;
+    Object.assign(config, around);
+  }
 
-  /** Nest puts the parts of every route together right after this. @throws if the adapter came later, and is not ours */
+  /** @throws if the adapter is not ours: a testing module is given its adapter after everything else */
   onModuleInit(): void {
     requireAdapter(this.http);
-    const { config } = this;
-    const left = [
-      ...leaveOut({ shared: config.getGlobalGuards(), perRequest: config.getGlobalRequestGuards() }, guard),
-      ...leaveOut(
-        { shared: config.getGlobalInterceptors(), perRequest: config.getGlobalRequestInterceptors() },
-        interceptor,
-      ),
-      ...leaveOut({ shared: config.getGlobalPipes(), perRequest: config.getGlobalRequestPipes() }, pipe),
-    ];
-    if (left.length > 0) this.logger.log(`not on the routes of the federation tier: ${left.join(', ')}`);
+    const names = [...this.leftOut.keys()].map((one) => ('name' in one ? one.name : one.constructor.name));
+    if (names.length > 0) this.logger.log(`not on the routes of the federation tier: ${names.join(', ')}`);
   }
 }
 
-/** Wraps in place; gives the names of what was wrapped. */
-function leaveOut<T extends object>({ shared, perRequest }: Kept<T>, around: (one: T) => T): string[] {
-  const names: string[] = [];
-  const wrap = (one: T): T => {
-    if (Reflect.hasMetadata(ALSO_OURS, one.constructor)) return one;
-    names.push(one.constructor.name);
-    return around(one);
-  };
-  for (const [at, one] of shared.entries()) shared[at] = wrap(one);
-  for (const [at, holder] of perRequest.entries()) {
-    if (Reflect.hasMetadata(ALSO_OURS, holder.metatype ?? Object)) continue;
-    names.push(holder.name);
-    perRequest[at] = Object.create(holder, { getInstanceByContextId: { value: perContext(holder, around) } });
-  }
-  return names;
+function each<T>(all: () => T[], wrap: (one: T) => T): () => T[] {
+  return () => all().map(wrap);
 }
 
-function perContext<T extends object>(holder: InstanceWrapper<T>, around: (one: T) => T) {
-  return (...context: Parameters<typeof holder.getInstanceByContextId>) => {
-    const made = holder.getInstanceByContextId(...context);
-    return made?.instance ? { ...made, instance: around(made.instance) } : made;
+type Wrap<T> = (one: T) => T;
+
+/** The same wrapper each time, so that there is one of each in every route. */
+function remembered<T extends object>(wrap: Wrap<T>, known: Map<object, object>): Wrap<T> {
+  return (one) => {
+    const wrapper = (known.get(one) as T | undefined) ?? wrap(one);
+    known.set(one, wrapper);
+    return wrapper;
   };
+}
+
+function shared<T extends object>(wrap: Wrap<T>, known: Map<object, object>): Wrap<T> {
+  const remember = remembered(wrap, known);
+  return (one) => (Reflect.hasMetadata(ALSO_OURS, one.constructor) ? one : remember(one));
+}
+
+/** Nest keeps a holder of those that are made anew for each request. */
+function perRequest<T extends object>(wrap: Wrap<T>, known: Map<object, object>): Wrap<InstanceWrapper<T>> {
+  const remember = remembered<InstanceWrapper<T>>((holder) => {
+    const getInstanceByContextId: InstanceWrapper<T>['getInstanceByContextId'] = (...context) => {
+      const made = holder.getInstanceByContextId(...context);
+      return made?.instance ? { ...made, instance: wrap(made.instance) } : made;
+    };
+    return Object.create(holder, { getInstanceByContextId: { value: getInstanceByContextId } });
+  }, known);
+  return (holder) => (Reflect.hasMetadata(ALSO_OURS, holder.metatype ?? Object) ? holder : remember(holder));
 }
 
 function guard(one: CanActivate): CanActivate {
