@@ -1,17 +1,19 @@
 import { buildIfStale } from './support/build.mjs';
-import { CHECKS, check } from './support/checks.mjs';
+import { CHECKS, check, PACKAGE_CHECKS } from './support/checks.mjs';
 import { runTests } from './support/vitest.mjs';
 
 /**
- * `npm test`: every check of the code's text, the build, then every test. Each check counts as one test in the closing
- * line, which is the last thing printed. Arguments go to vitest: `npm test -- test/trust`.
+ * `npm test`: every check of the code's text, the build and the package made of it, then every test. Each check counts
+ * as one test in the closing line, which is the last thing printed. Arguments go to vitest: `npm test -- test/trust`.
  */
 const build = async () => {
   const { ok, output } = await buildIfStale();
   return { code: ok ? 0 : 1, output };
 };
 const since = performance.now();
-const results = await Promise.all(Object.entries({ ...CHECKS, build }).map(([name, work]) => check(name, work)));
+const all = (checks) => Promise.all(Object.entries(checks).map(([name, work]) => check(name, work)));
+const built = check('build', build).then(async (ok) => [ok, ...(await all(PACKAGE_CHECKS))]);
+const results = (await Promise.all([all(CHECKS), built])).flat();
 const tests = await runTests(process.argv.slice(2));
 
 const passed = results.filter(Boolean).length + tests.passed;

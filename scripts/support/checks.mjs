@@ -14,6 +14,15 @@ export const CHECKS = {
 };
 
 /**
+ * What judges the package as npm would publish it; wants `dist/`. Only ES modules are offered, and TypeScript finds their
+ * types by `exports` alone, so the resolutions of CommonJS and of TypeScript 4.6 and older are left out.
+ */
+export const PACKAGE_CHECKS = {
+  package: () => run(bin('publint'), ['--strict']),
+  'package types': () => run(bin('attw'), ['--pack', '.', '--profile', 'esm-only']),
+};
+
+/**
  * Runs one check, says how it went and how long it took, and shows what it found if it failed.
  * @param {string} name
  * @param {() => Promise<{ code: number, output: string }>} work

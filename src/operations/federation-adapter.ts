@@ -45,6 +45,9 @@ export function createFederationAdapter(options: FederationAdapterOptions): Fede
   return new FederationAdapter(options);
 }
 
+/** Named, so that hosts need not have Fastify's types of their own. */
+type Registered = ReturnType<FastifyAdapter<Listener>['get']>;
+
 export class FederationAdapter extends FastifyAdapter<Listener> {
   private readonly edge: Edge;
   private readonly ownRoutes: OwnRoutes;
@@ -141,23 +144,23 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
   }
 
   // A handler of ours is served under its own path, whatever prefix the host has set.
-  override get(...route: unknown[]) {
+  override get(...route: unknown[]): Registered {
     return super.get(...this.ownRoutes.placed(route));
   }
 
-  override post(...route: unknown[]) {
+  override post(...route: unknown[]): Registered {
     return super.post(...this.ownRoutes.placed(route));
   }
 
-  override put(...route: unknown[]) {
+  override put(...route: unknown[]): Registered {
     return super.put(...this.ownRoutes.placed(route));
   }
 
-  override patch(...route: unknown[]) {
+  override patch(...route: unknown[]): Registered {
     return super.patch(...this.ownRoutes.placed(route));
   }
 
-  override delete(...route: unknown[]) {
+  override delete(...route: unknown[]): Registered {
     return super.delete(...this.ownRoutes.placed(route));
   }
 }

@@ -55,9 +55,10 @@ describe('every capability', () => {
 describe('the package', () => {
   const manifest = JSON.parse(read('package.json')) as Record<string, unknown>;
 
-  it('shows nothing but its one face', () => {
+  it('shows nothing but its one face, and the kit for tests', () => {
     expect(manifest.exports).toEqual({
       '.': { types: './dist/index.d.ts', default: './dist/index.js' },
+      './testing': { types: './dist/testing/index.d.ts', default: './dist/testing/index.js' },
       './package.json': './package.json',
     });
     expect([manifest.main, manifest.types]).toEqual(['./dist/index.js', './dist/index.d.ts']);
