@@ -63,7 +63,7 @@ export class ShareFolder {
 }
 
 /** The same name as a class of the federation tier's documents, and something else. */
-export class ErrorBodyDto {
+class ErrorBodyDto {
   platform: boolean;
 }
 
