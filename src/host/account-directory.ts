@@ -11,6 +11,9 @@ export interface Account {
 
 /** The host's accounts. Only accounts whose home is here; never shadow accounts of people from other clouds. */
 export abstract class AccountDirectory {
-  /** Exact match: account id, then username, then any of its e-mail addresses. */
+  /**
+   * Exact match, case included: account id, then username, then any of its e-mail addresses. Undefined for everybody else
+   * and for any other text, however odd; it comes from other clouds. A failure means that nobody can say now.
+   */
   abstract find(idOrAddress: string): Promise<Account | undefined>;
 }

@@ -24,5 +24,6 @@ export interface FederationEvent {
 
 /** Where the host hears of what happened. Told after the commit, at least once each; `id` tells repeats apart. */
 export abstract class FederationEvents {
+  /** Resolves once the event is safe with the host; whoever rejects is told again later. */
   abstract tell(event: FederationEvent): Promise<void>;
 }

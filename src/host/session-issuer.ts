@@ -11,7 +11,7 @@ export interface ForeignIdentity {
 
 /** The host's sessions, as far as federated login needs them. */
 export abstract class SessionIssuer {
-  /** Opens a session for a person whose home cloud has vouched for them; returns the session's id. */
+  /** Opens a session for a person whose home cloud has vouched for them; returns its id, which nobody can guess. */
   abstract open(identity: ForeignIdentity): Promise<string>;
 
   /** Ends every session of people from that cloud; called inside the transaction that ends the trust. */

@@ -59,8 +59,9 @@ export class LeaveGlobalsOut implements OnModuleInit {
   }
 }
 
+/** `useGlobalPipes(undefined)` is allowed, and means nothing. */
 function each<T>(all: () => T[], wrap: (one: T) => T): () => T[] {
-  return () => all().map(wrap);
+  return () => all().filter(Boolean).map(wrap);
 }
 
 type Wrap<T> = (one: T) => T;

@@ -21,7 +21,7 @@ const COMPILER = {
 };
 
 /** The files of the README's examples: blocks of TypeScript whose first line is the name. */
-export function examplesOf(markdown: string): Map<string, string> {
+function examplesOf(markdown: string): Map<string, string> {
   const blocks = markdown.matchAll(/^```ts\n\/\/ ([\w.-]+\.ts)\n(.*?)^```$/gms);
   return new Map([...blocks].map(([, name = '', text = '']) => [name, text]));
 }

@@ -128,6 +128,8 @@ describe('our routes in the same application', () => {
     expect(await ask('/federation')).toMatchObject({ status: 200, json: { origin } });
     expect((await ask('/api/v1/shares/outgoing', { headers: OPERATOR })).json).toEqual({ items: [], next: null });
     expect((await asAlice('/site/v3/health/ready')).status).toBe(404);
+    const head = await ask('/federation', { method: 'HEAD' });
+    expect([head.status, head.headers['cache-control']]).toEqual([200, 'no-store']);
   });
 
   it.each([
