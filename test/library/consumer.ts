@@ -15,7 +15,7 @@ const COMPILER = {
   strict: true,
   experimentalDecorators: true,
   emitDecoratorMetadata: true,
-  skipLibCheck: true,
+  skipLibCheck: false,
   noEmitOnError: true,
   types: ['node'],
 };

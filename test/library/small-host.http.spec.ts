@@ -13,9 +13,10 @@ import {
   Secret,
   Transactions,
 } from '../../src/index.js';
-import { StandaloneModule } from '../../src/standalone/standalone.module.js';
-import { StandaloneOptions } from '../../src/standalone/standalone-options.js';
+import { InMemoryPorts, ThrowawayAuthority } from '../../src/testing/index.js';
+import { freePort } from '../support/cloud.js';
 import { type FreshDatabase, freshDatabase } from '../support/database.js';
+import { call } from '../support/hostile-peer.js';
 
 @Controller()
 class OwnPages {
@@ -53,7 +54,7 @@ function hostModule(url = database.url) {
     sealKey: SEAL_KEY,
     adminToken: new Secret('the-bootstrap-token-of-a-small-host'),
   };
-  const ports = StandaloneModule.ports(new StandaloneOptions(['cloud1.localhost'], '/nowhere'));
+  const ports = new InMemoryPorts().module();
   const federation = FederationModule.forRoot({ ...options, ports, isGlobal: true, withoutRoutes: ['health', 'docs'] });
   @Module({ imports: [federation, FeatureModule], controllers: [OwnPages] })
   class Host {}
@@ -64,22 +65,29 @@ const quiet = { logger: false as const, abortOnError: false };
 
 describe('a host with pages under the paths of ours', () => {
   let app: NestFastifyApplication;
+  let authority: ThrowawayAuthority;
+  let origin: string;
   beforeAll(async () => {
+    authority = await ThrowawayAuthority.create();
+    const port = await freePort();
+    origin = `https://cloud1.localhost:${port}`;
     const adapter = createFederationAdapter({
-      origins: ['https://cloud1.localhost'],
-      askForClientCertificates: false,
+      origins: [origin],
+      askForClientCertificates: true,
+      tls: await authority.issue('cloud1.localhost'),
       log: () => undefined,
     });
     app = await NestFactory.create<NestFastifyApplication>(hostModule(), adapter, quiet);
-    await app.init();
+    await app.listen(port, '127.0.0.1');
   });
   afterAll(() => app?.close());
 
   it('does without ours', async () => {
-    expect((await app.inject('/health/live')).payload).toBe('the host is alive');
-    expect((await app.inject('/docs')).payload).toBe('the manual of the host');
-    expect((await app.inject('/health/ready')).statusCode).toBe(404);
-    expect((await app.inject('/federation')).statusCode).toBe(200);
+    const get = (path: string) => call(origin, { path, ca: authority.certificate });
+    expect((await get('/health/live')).text).toBe('the host is alive');
+    expect((await get('/docs')).text).toBe('the manual of the host');
+    expect((await get('/health/ready')).status).toBe(404);
+    expect((await get('/federation')).status).toBe(200);
   });
 
   it('may have the acts injected everywhere', async () => {
