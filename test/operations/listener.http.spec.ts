@@ -130,7 +130,7 @@ describe('a caller who goes away', () => {
     socket.write(`POST /things HTTP/1.1\r\nHost: ${HOST}\r\nX-Known: yes\r\nContent-Length: 10\r\n\r\nabc`);
     await once(tiny.adapter.getHttpServer(), 'request');
     socket.destroy();
-    await vi.waitFor(() => expect(tiny.lines).toMatchObject([{ route: '/things', status: 400, aborted: true }]));
+    await vi.waitFor(() => expect(tiny.lines).toMatchObject([{ route: '/things', status: 408, aborted: true }]));
     expect(tiny.handled()).toBe(before);
   });
 });
