@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   Body,
@@ -159,10 +160,24 @@ describe('routes of ours beside those of a host', () => {
     expect((await app.inject('/ours/ours/a')).statusCode).toBe(404);
   });
 
+  it.each([
+    ['an address that does not decode', 'GET /% HTTP/1.1', 400, 'MALFORMED'],
+    ['a method that is none', 'SING /ours/theirs HTTP/1.1', 400, 'MALFORMED'],
+    ['an address in two encodings, on a route of ours', 'GET /ours/%ff%00 HTTP/1.1', 400, '"request"'],
+    ['a method that nobody serves', 'PROPFIND /ours/theirs HTTP/1.1', 404, 'Not Found'],
+    ['a method that nobody serves, on a route of ours', 'PROPFIND /ours/a HTTP/1.1', 404, 'Not Found'],
+  ])('are answered for where there is no route at all: %s', async (_what, line, status, says) => {
+    const socket = connect((app.getHttpServer().address() as AddressInfo).port, '127.0.0.1');
+    socket.end(`${line}\r\nHost: cloud1.localhost\r\nConnection: close\r\n\r\n`);
+    const answer = await text(socket);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toContain(says);
+    expect(answer.includes('content-security-policy')).toBe(status === 400);
+  });
+
   it('wait no longer for a body than they ever did, while a host may wait for an upload', async () => {
     const server = app.getHttpServer();
     expect([server.requestTimeout, LIMITS.requestTimeout]).toEqual([300_000, 15_000]);
-    const { connect } = await import('node:net');
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const begin = async (path: string) => {
       const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
