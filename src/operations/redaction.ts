@@ -39,7 +39,8 @@ const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, HIDDEN],
   [/\bent_[\w-]{43}/g, HIDDEN],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, HIDDEN],
-  [/\b((?:[a-z]+[-_]?)*(?:token|secret|password|assertion))(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+/gi, `$1$2${HIDDEN}`],
+  // Whatever stands before the word: a pattern for that would be tried at every letter of every text.
+  [/(token|secret|password|assertion)(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+/gi, `$1$2${HIDDEN}`],
   [/\b(code|nonce)(=|["']\s*:\s*["']?)[^\s"'&,;}]+/gi, `$1$2${HIDDEN}`],
   [/(:\/\/[^\s:/@]+:)[^\s@/]+@/g, `$1${HIDDEN}@`],
 ];

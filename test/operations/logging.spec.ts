@@ -61,6 +61,16 @@ describe('a secret', () => {
     expect(text).not.toContain(CANARY);
   });
 
+  it.each([
+    ['letters', 'a'.repeat(20_000)],
+    ['words in a row', 'ab-cd_'.repeat(3_000)],
+    ['names of secrets', 'token '.repeat(3_000)],
+  ])('is looked for in little time, whatever the text: %s', (_, text) => {
+    const since = performance.now();
+    logging((logger) => logger.log(text));
+    expect(performance.now() - since).toBeLessThan(500);
+  });
+
   it('prints as a word if it is held by its class', () => {
     const { text } = logging((logger) => logger.log({ held: new Secret(CANARY) }, new Secret(CANARY)));
     expect(text).not.toContain(CANARY);
