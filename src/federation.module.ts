@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Module } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AccessModule } from './access/access.module.js';
+import { declaredAudiencesOf } from './access/declared-audiences.js';
 import { AuditModule } from './audit/audit.module.js';
 import { FederatedLoginModule } from './federated-login/federated-login.module.js';
 import type { FederationOptions } from './host/federation-options.js';
@@ -59,7 +60,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<FederationOpti
  * The federation tier of one cloud, taken into a Nest application: `FederationModule.forRoot({ ...options, ports })`, or
  * `forRootAsync({ useFactory, inject, imports, ports })`.
  */
-@Module({})
+@Module({ providers: [declaredAudiencesOf(CAPABILITIES)] })
 export class FederationModule extends ConfigurableModuleClass {}
 
 function options({ imports, providers = [] }: DynamicModule, ports: DynamicModule): DynamicModule {
