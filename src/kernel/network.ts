@@ -20,7 +20,7 @@ type Groups = [number, number, number, number, number, number, number, number];
 
 /** The eight groups of an IPv6 address; the URL parser checks and unifies its many spellings. */
 function groupsOf(address: string): Groups | undefined {
-  const host = `[${address.replace(/%.*$/, '')}]`;
+  const host = `[${address.split('%', 1)[0]}]`;
   if (!address.includes(':') || !URL.canParse(`http://${host}/`)) return undefined;
   const [left = '', right] = new URL(`http://${host}/`).hostname.slice(1, -1).split('::');
   const [head, tail] = [numbersIn(left), numbersIn(right ?? '')];
