@@ -6,7 +6,7 @@ import { parseRecipient } from '../recipient.js';
 import { type Flavour, ShareOffer } from '../share-offer.js';
 import { validateBody } from '../validation/validate-body.js';
 import { readProtocols } from './protocols.js';
-import { PlainShareDto, PowerFolderShareDto } from './share.dto.js';
+import { PlainShareDto, PowerFolderShareDto, PROTOCOLS_MAX } from './share.dto.js';
 
 /** Array of protocols, share id or permission: none of them exists in plain OCM 0.0.3. */
 export function isPowerFolderShare(body: JsonObject): boolean {
@@ -14,7 +14,13 @@ export function isPowerFolderShare(body: JsonObject): boolean {
 }
 
 export function decodePowerFolderShare(body: JsonObject, context: DecodeContext): ShareOffer {
-  return toOffer(validateBody(PowerFolderShareDto, body, { unknownProperties: 'ignore' }), 'powerfolder', context);
+  const dto = validateBody(PowerFolderShareDto, withoutSurplus(body), { unknownProperties: 'ignore' });
+  return toOffer(dto, 'powerfolder', context);
+}
+
+/** Judging a protocol takes its time: the first one too many is enough to refuse the offer, the rest is not looked at. */
+function withoutSurplus(body: JsonObject): JsonObject {
+  return Array.isArray(body.protocol) ? { ...body, protocol: body.protocol.slice(0, PROTOCOLS_MAX + 1) } : body;
 }
 
 export function decodePlainShare(body: JsonObject, context: DecodeContext): ShareOffer {

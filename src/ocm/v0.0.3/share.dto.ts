@@ -16,6 +16,9 @@ import {
 } from '../validation/text-rules.js';
 import { Nested } from '../validation/validate-body.js';
 
+/** Protocols that one offer may name. */
+export const PROTOCOLS_MAX = 8;
+
 /** How a shared resource is reached. */
 export class ProtocolDto {
   /**
@@ -132,13 +135,13 @@ export class PowerFolderShareDto extends ShareBodyDto {
   /** One protocol, or 1 to 8 of them. */
   @ApiProperty({
     oneOf: [
-      { type: 'array', items: { $ref: getSchemaPath(ProtocolDto) }, minItems: 1, maxItems: 8 },
+      { type: 'array', items: { $ref: getSchemaPath(ProtocolDto) }, minItems: 1, maxItems: PROTOCOLS_MAX },
       { $ref: getSchemaPath(ProtocolDto) },
     ],
   })
   @Nested(() => ProtocolDto)
   @valueRule('isProtocolList', 'INVALID', isProtocolList)
-  @valueRule('protocolsMaxSize', 'TOO_MANY', (value) => !Array.isArray(value) || value.length <= 8)
+  @valueRule('protocolsMaxSize', 'TOO_MANY', (value) => !Array.isArray(value) || value.length <= PROTOCOLS_MAX)
   protocol: ProtocolDto | ProtocolDto[];
 }
 
