@@ -3,6 +3,7 @@ import { CertificateAuthority } from '../../src/transport/certificates.js';
 import { bodyOf, type Json, offer, randomName } from '../shares/support.js';
 import { ScriptedPeer } from '../shares/trusted-peer.js';
 import { TestCloud } from '../support/cloud.js';
+import { cpuTimeUntil } from '../support/cpu-time.js';
 import { fill, UNITS } from '../support/fill.js';
 import type { CallResult } from '../support/hostile-peer.js';
 
@@ -246,6 +247,40 @@ describe('texts from outside', () => {
     }
     const lines = 'one\ntwo\r\n\tthree';
     expect(bodyOf(await share('description')(lines)).description).toBe(lines);
+  });
+
+  const keys = (count: number) => Array.from({ length: count }, (_, at) => `"k${at}":0`).join(',');
+  const BOMBS: readonly (readonly [string, string, number])[] = [
+    ['brackets that open', '['.repeat(60_000), 400],
+    ['braces that open', '{"a":'.repeat(12_000), 400],
+    ['33 levels', `${'['.repeat(33)}${']'.repeat(33)}`, 400],
+    ['1,001 keys', `{${keys(1_001)}}`, 400],
+    ['1,000 keys, none of them known', `{${keys(1_000)}}`, 400],
+    ['thousands of empty objects', `[${'{},'.repeat(20_000)}{}]`, 400],
+    ['a key of 60,000 bytes', `{"${'k'.repeat(60_000)}":1}`, 400],
+    ['a number of 60,000 digits', `{"expiration":${'9'.repeat(60_000)}}`, 400],
+    ['a number beyond all', '{"expiration":1e400}', 400],
+    ['backslashes', `{"name":"${'\\\\'.repeat(30_000)}"}`, 400],
+    ['escapes', `{"name":"${'\\u0061'.repeat(10_000)}"}`, 400],
+    ['twenty thousand protocols', `{"protocol":[${'{},'.repeat(20_000)}{}]}`, 400],
+    ['a byte order mark', '\ufeff{}', 400],
+    ['NaN', '{"expiration":NaN}', 400],
+    ['one byte too many', `"${'x'.repeat(64 * 1024 - 1)}"`, 413],
+    ['a megabyte of brackets', '['.repeat(1_000_000), 413],
+  ];
+
+  it.each(BOMBS)('that are made to be costly cost next to nothing: %s', async (_, body, status) => {
+    const took: number[] = [];
+    for (let nth = 0; nth < 3; nth += 1) {
+      const ask = async () => {
+        const answer = await peer.post('/shares', body, { 'content-type': 'application/json' });
+        expect(answer.status).toBe(status);
+        expect(answer.text.length).toBeLessThan(20_000);
+      };
+      took.push(await cpuTimeUntil(ask));
+    }
+    // Of both ends of the connection, its handshake included.
+    expect(Math.min(...took)).toBeLessThan(100);
   });
 
   describe('names of properties', () => {

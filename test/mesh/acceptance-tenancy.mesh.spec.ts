@@ -124,6 +124,28 @@ describe('two peers of one cloud', () => {
     expect((bodyOf(answer)._embedded as Json).notifications).toEqual([]);
   });
 
+  it('fields that are ours to decide are passed over in a message', async () => {
+    const mine = {
+      id: 'mine',
+      createdAt: '1999-01-01T00:00:00.000Z',
+      relationshipId: other.relationship,
+      relationship_id: other.relationship,
+      peerId: other.relationship,
+      content: { type: 'SHARE_UNSHARED' },
+      _links: { self: { href: 'https://evil.example' } },
+    };
+    const told = bodyOf(await peer.post('/notifications', { type: 'HELLO', message: 'hello', ...mine }));
+    expect(told).toEqual({
+      id: expect.stringMatching(/^[\w-]{24}$/),
+      createdAt: expect.not.stringMatching(/^1999/),
+      type: 'HELLO',
+      message: 'hello',
+      _links: { self: { href: `/notifications/${told.id}` } },
+    });
+    const rows = await cloud.rows('select * from federation.received_notification where id = $1', told.id);
+    expect(rows).toMatchObject([{ relationship_id: peer.relationship, content: { type: 'HELLO', message: 'hello' } }]);
+  });
+
   describe('who call different things by the same names', () => {
     it('each speak of their own: shareId, resource, recipient', async () => {
       const mine = await offered(peer);
