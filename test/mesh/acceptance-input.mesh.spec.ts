@@ -5,7 +5,7 @@ import { ScriptedPeer } from '../shares/trusted-peer.js';
 import { TestCloud } from '../support/cloud.js';
 import { cpuTimeUntil } from '../support/cpu-time.js';
 import { fill, UNITS } from '../support/fill.js';
-import type { CallResult } from '../support/hostile-peer.js';
+import { type CallOptions, type CallResult, keepAliveAgent } from '../support/hostile-peer.js';
 
 /** Texts that mean something to whoever puts texts together instead of passing them on. */
 const CLEVER = [
@@ -60,7 +60,18 @@ describe('texts from outside', () => {
     cloud.makeResource(bob, 'notes');
     peer = await ScriptedPeer.trustedBy(cloud, authority, 'cloud1');
   });
-  afterAll(() => Promise.all([cloud?.stop(), peer?.stop()]));
+  afterAll(() => {
+    for (const agent of Object.values(agents)) agent.destroy();
+    return Promise.all([cloud?.stop(), peer?.stop()]);
+  });
+
+  /** Thousands of calls: as clients make them, on connections that stay. */
+  const agents = { peer: keepAliveAgent(), host: keepAliveAgent() };
+  const post = (path: string, body: unknown, headers?: Record<string, string>) =>
+    peer.call({ method: 'POST', path, body, headers, agent: agents.peer });
+  const get = (path: string) => peer.call({ path, agent: agents.peer });
+  const api = (method: string, path: string, body?: unknown, options: CallOptions = {}) =>
+    cloud.api(method, path, body, { ...options, agent: agents.host });
 
   /** JSON in which every character beyond ASCII is escaped: so half a surrogate pair can be sent at all. */
   const escaped = (body: object) =>
@@ -72,12 +83,11 @@ describe('texts from outside', () => {
   const fields = (answer: CallResult) => bodyOf(answer).validationErrors as { name: string; message: string }[];
 
   type Case = readonly [field: string, limit: number, send: (text: string) => Promise<CallResult>];
-  const share = (field: string) => (text: string) => peer.post('/shares', escaped(offer(peer, bob, { [field]: text })));
-  const notify = (field: string) => (text: string) =>
-    peer.post('/notifications', escaped({ type: 'HELLO', [field]: text }));
+  const share = (field: string) => (text: string) => post('/shares', escaped(offer(peer, bob, { [field]: text })));
+  const notify = (field: string) => (text: string) => post('/notifications', escaped({ type: 'HELLO', [field]: text }));
   const give = (field: string) => (text: string) => {
     const body = { owner: bob, shareWith: `x@${peer.host}`, name: 'n', resourceId: 'notes', permission: 'read' };
-    return cloud.api('POST', '/api/v1/shares/outgoing', escaped({ ...body, [field]: text }), {
+    return api('POST', '/api/v1/shares/outgoing', escaped({ ...body, [field]: text }), {
       headers: { 'content-type': 'application/json' },
     });
   };
@@ -93,12 +103,11 @@ describe('texts from outside', () => {
     ['description', 2048, notify('description')],
     ['name', 255, give('name')],
     ['description', 2048, give('description')],
-    ['label', 255, (label) => cloud.api('POST', '/admin/tokens', { role: 'host', label })],
+    ['label', 255, (label) => api('POST', '/admin/tokens', { role: 'host', label })],
     [
       'displayName',
       255,
-      (displayName) =>
-        cloud.api('POST', '/api/v1/accounts', { username: `${randomName()}@${cloud.host}`, displayName }),
+      (displayName) => api('POST', '/api/v1/accounts', { username: `${randomName()}@${cloud.host}`, displayName }),
     ],
   ];
 
@@ -119,19 +128,19 @@ describe('texts from outside', () => {
     for (const [, unit] of UNITS.slice(0, 2)) {
       const user = fill(unit, 320 - Buffer.byteLength(`@${cloud.host}`));
       const username = `${user}@${cloud.host}`;
-      const created = await cloud.api('POST', '/api/v1/accounts', { username, displayName: 'x' });
+      const created = await api('POST', '/api/v1/accounts', { username, displayName: 'x' });
       expect(created.status).toBe(201);
-      expect((await peer.post('/shares', offer(peer, username))).status).toBe(201);
+      expect((await post('/shares', offer(peer, username))).status).toBe(201);
       for (const field of ['shareWith', 'owner']) {
         const host = field === 'owner' ? peer.host : cloud.host;
         const longest = `${fill(unit, 320 - Buffer.byteLength(`@${host}`))}@${host}`;
-        const fits = await peer.post('/shares', offer(peer, username, { [field]: longest }));
+        const fits = await post('/shares', offer(peer, username, { [field]: longest }));
         expect(fits.status, `${field} ${fits.text}`).toBe(201);
-        const refused = await peer.post('/shares', offer(peer, username, { [field]: `a${longest}` }));
+        const refused = await post('/shares', offer(peer, username, { [field]: `a${longest}` }));
         expect(refused.status).toBe(400);
         expect(fields(refused)).toEqual([{ name: field, message: 'TOO_LONG' }]);
       }
-      const tooLong = await cloud.api('POST', '/api/v1/accounts', { username: `a${username}`, displayName: 'x' });
+      const tooLong = await api('POST', '/api/v1/accounts', { username: `a${username}`, displayName: 'x' });
       expect(tooLong.status).toBe(400);
     }
   });
@@ -141,8 +150,8 @@ describe('texts from outside', () => {
       expect((await notify('message')(unit.repeat(1_000))).status).toBe(201);
       expect((await notify('message')(unit.repeat(1_001))).status).toBe(400);
     }
-    expect((await peer.post('/notifications', { type: 't'.repeat(255) })).status).toBe(201);
-    expect((await peer.post('/notifications', { type: 't'.repeat(256) })).status).toBe(400);
+    expect((await post('/notifications', { type: 't'.repeat(255) })).status).toBe(201);
+    expect((await post('/notifications', { type: 't'.repeat(256) })).status).toBe(400);
   });
 
   it('options: 8 KiB as they are stored, in bytes', async () => {
@@ -152,8 +161,8 @@ describe('texts from outside', () => {
         protocol: [{ name: 'pf_classic', options: { access_token: 'x', note: fill('\u{1f600}', bytes - empty) } }],
       };
     };
-    expect((await peer.post('/shares', offer(peer, bob, sized(8192)))).status).toBe(201);
-    const refused = await peer.post('/shares', offer(peer, bob, sized(8193)));
+    expect((await post('/shares', offer(peer, bob, sized(8192)))).status).toBe(201);
+    const refused = await post('/shares', offer(peer, bob, sized(8193)));
     expect([refused.status, fields(refused)]).toEqual([400, [{ name: 'protocol[0].options', message: 'TOO_LONG' }]]);
   });
 
@@ -166,12 +175,12 @@ describe('texts from outside', () => {
       ['a, b', 400],
     ] as const) {
       const headers = { 'idempotency-key': key };
-      expect((await peer.post('/notifications', { type: 'HELLO' }, headers)).status, key).toBe(status);
+      expect((await post('/notifications', { type: 'HELLO' }, headers)).status, key).toBe(status);
       const label = { owner: bob, shareWith: `x@${peer.host}`, name: 'n', resourceId: 'notes', permission: 'read' };
-      expect((await cloud.api('POST', '/api/v1/shares/outgoing', label, { headers })).status, key).toBe(status);
+      expect((await api('POST', '/api/v1/shares/outgoing', label, { headers })).status, key).toBe(status);
     }
     for (const key of CLEVER.filter((text) => /^[\x21-\x7e]+$/.test(text))) {
-      const answer = await peer.post('/notifications', { type: 'HELLO' }, { 'idempotency-key': key });
+      const answer = await post('/notifications', { type: 'HELLO' }, { 'idempotency-key': key });
       expect(answer.status, key).toBe(201);
     }
   });
@@ -180,13 +189,13 @@ describe('texts from outside', () => {
     const started = performance.now();
     for (const text of CLEVER) {
       const named = { shareId: `${text}${randomName()}`, name: text, providerId: text, description: text };
-      const answer = await peer.post('/shares', offer(peer, bob, named));
+      const answer = await post('/shares', offer(peer, bob, named));
       expect(answer.status, text).toBe(201);
-      const read = await peer.get(String(answer.headers.location));
+      const read = await get(String(answer.headers.location));
       expect(bodyOf(read)).toMatchObject(named);
       const seen = await cloud.json('GET', `/api/v1/shares/incoming/${bodyOf(answer).id}`);
       expect(seen).toMatchObject({ shareId: named.shareId, name: text, description: text });
-      const changed = await peer.post('/notifications', {
+      const changed = await post('/notifications', {
         type: 'SHARE_UPDATED',
         shareId: named.shareId,
         name: `${text}!`,
@@ -195,7 +204,7 @@ describe('texts from outside', () => {
       expect([changed.status, bodyOf(changed).message]).toEqual([201, text]);
       expect((await cloud.json('GET', `/api/v1/shares/incoming/${bodyOf(answer).id}`)).name).toBe(`${text}!`);
       for (const path of ['shares', 'notifications']) {
-        expect((await peer.get(`/${path}/${encodeURIComponent(text)}`)).status, text).toBe(404);
+        expect((await get(`/${path}/${encodeURIComponent(text)}`)).status, text).toBe(404);
       }
       for (const query of [
         'incoming?recipient=',
@@ -204,7 +213,7 @@ describe('texts from outside', () => {
         'outgoing?owner=',
         'outgoing?limit=',
       ]) {
-        const listed = await cloud.api('GET', `/api/v1/shares/${query}${encodeURIComponent(text)}`);
+        const listed = await api('GET', `/api/v1/shares/${query}${encodeURIComponent(text)}`);
         if (listed.status === 200) expect(bodyOf(listed), query).toEqual({ items: [], next: null });
         else expect(listed.status, query).toBe(400);
       }
@@ -273,7 +282,7 @@ describe('texts from outside', () => {
     const took: number[] = [];
     for (let nth = 0; nth < 3; nth += 1) {
       const ask = async () => {
-        const answer = await peer.post('/shares', body, { 'content-type': 'application/json' });
+        const answer = await post('/shares', body, { 'content-type': 'application/json' });
         expect(answer.status).toBe(status);
         expect(answer.text.length).toBeLessThan(20_000);
       };
@@ -294,10 +303,10 @@ describe('texts from outside', () => {
         (body) => JSON.stringify(body).replace('"access_token"', '"__proto__":{},"access_token"'),
       ],
     ])('__proto__ is refused %s, by peers and by hosts', async (_, spell) => {
-      const answer = await peer.post('/shares', spell(offer(peer, bob)));
+      const answer = await post('/shares', spell(offer(peer, bob)));
       expect([answer.status, fields(answer)]).toEqual([400, [{ name: 'body', message: 'FORBIDDEN_KEY' }]]);
       const own = { access_token: 'x', owner: bob };
-      expect((await cloud.api('POST', '/api/v1/shares/outgoing', spell(own))).status).toBe(400);
+      expect((await api('POST', '/api/v1/shares/outgoing', spell(own))).status).toBe(400);
     });
 
     it.each([
@@ -311,16 +320,16 @@ describe('texts from outside', () => {
       '__defineGetter__',
     ])('%s is a name like any other', async (name) => {
       const protocol = [{ name: 'pf_classic', options: { access_token: 'x', [name]: nested }, [name]: nested }];
-      const answer = await peer.post('/shares', offer(peer, bob, { [name]: nested, protocol }));
+      const answer = await post('/shares', offer(peer, bob, { [name]: nested, protocol }));
       expect(answer.status).toBe(201);
       expect(answer.text).not.toContain('polluted');
-      const told = await peer.post('/notifications', { type: name, [name]: nested, message: name });
+      const told = await post('/notifications', { type: name, [name]: nested, message: name });
       expect(told.status).toBe(name.startsWith('_') ? 400 : 201);
-      const unknown = await cloud.api('POST', '/admin/tokens', { role: 'host', label: 'x', [name]: nested });
+      const unknown = await api('POST', '/admin/tokens', { role: 'host', label: 'x', [name]: nested });
       expect([unknown.status, fields(unknown)]).toEqual([400, [{ name, message: 'UNKNOWN' }]]);
-      expect((await cloud.api('POST', '/admin/tokens', { role: name, label: 'x' })).status).toBe(400);
-      expect((await cloud.api('GET', `/api/v1/shares/incoming?state=${name}`)).status).toBe(400);
-      const queried = await peer.get(`/shares?${name}[polluted]=yes&__proto__[polluted]=yes&${name}.polluted=yes`);
+      expect((await api('POST', '/admin/tokens', { role: name, label: 'x' })).status).toBe(400);
+      expect((await api('GET', `/api/v1/shares/incoming?state=${name}`)).status).toBe(400);
+      const queried = await get(`/shares?${name}[polluted]=yes&__proto__[polluted]=yes&${name}.polluted=yes`);
       expect(queried.status).toBe(200);
     });
 

@@ -56,7 +56,7 @@ const TABLE = `
   stranger  POST                 /federation/trust-confirmations
   stranger  POST                 /federation/trust-requests`;
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
 /** Ways to write a path that a proxy, a router and a guard might read differently. */
 const SPELLINGS: Record<string, (path: string, origin: string) => string> = {
@@ -188,12 +188,12 @@ describe('every route of a running server', () => {
       const path = pattern.replace(':id', shareId);
       for (const method of METHODS) add('method', method, path, path);
       for (const [at, [what, spell]] of Object.entries(SPELLINGS).entries()) {
-        // Each path in every other spelling, each spelling on every other path.
-        if ((nth + at) % 2 === 0)
-          add(what, methods[((nth + at) / 2) % methods.length] ?? 'GET', spell(path, cloud.origin), path);
+        // Each path in every third spelling, each spelling on every third path.
+        if ((nth + at) % 3 === 0)
+          add(what, methods[((nth + at) / 3) % methods.length] ?? 'GET', spell(path, cloud.origin), path);
       }
     }
-    expect(tries.length).toBeGreaterThan(800);
+    expect(tries.length).toBeGreaterThan(500);
     await inLanes(8, tries);
     expect(odd).toEqual([]);
     expect(await everything()).toEqual(before);
