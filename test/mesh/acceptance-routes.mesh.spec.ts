@@ -27,7 +27,9 @@ const TABLE = `
   host      DELETE GET HEAD PATCH /api/v1/shares/outgoing/:id
   host      GET HEAD             /api/v1/shares/incoming
   host      GET HEAD             /api/v1/shares/incoming/:id/access
+  host      GET HEAD             /api/v1/accounts/export
   host      GET HEAD POST        /api/v1/accounts
+  host      POST                 /api/v1/accounts/import
   host      GET HEAD POST        /api/v1/shares/outgoing
   host      POST                 /api/v1/access/introspect
   host      POST                 /api/v1/shares/incoming/:id/accept
@@ -40,6 +42,7 @@ const TABLE = `
   operator  GET HEAD             /admin/self
   operator  GET HEAD POST        /admin/services
   operator  GET HEAD POST        /admin/tokens
+  operator  POST                 /admin/accounts/export
   operator  POST                 /admin/services/:id/accept
   operator  POST                 /admin/services/:id/reject
   peer      DELETE               /federation/trust

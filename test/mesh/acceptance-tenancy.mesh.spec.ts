@@ -70,16 +70,23 @@ describe('two peers of one cloud', () => {
       return differences.sort((a, b) => a - b)[pairs / 2] ?? Number.NaN;
     }
 
+    /** The least of three measurements: what is really there is there every time, what others do on the machine is not. */
+    async function lastingDifference(...asked: Parameters<typeof difference>): Promise<number> {
+      let least = Number.POSITIVE_INFINITY;
+      for (let nth = 0; nth < 3 && least >= 1; nth += 1) least = Math.min(least, Math.abs(await difference(...asked)));
+      return least;
+    }
+
     it('by the time it takes to read a share', async () => {
       const { id } = await offered(peer);
       const read = (share: string) => () => ({ path: `/shares/${share}` });
-      expect(Math.abs(await difference(200, read(id), () => read(randomName().padEnd(24, 'x'))()))).toBeLessThan(1);
+      expect(await lastingDifference(200, read(id), () => read(randomName().padEnd(24, 'x'))())).toBeLessThan(1);
     }, 20_000);
 
     it('by the time it takes to read a notification', async () => {
       const { id } = bodyOf(await peer.post('/notifications', { type: 'HELLO' }));
       const read = (notification: unknown) => () => ({ path: `/notifications/${notification}` });
-      expect(Math.abs(await difference(200, read(id), () => read(randomName().padEnd(24, 'x'))()))).toBeLessThan(1);
+      expect(await lastingDifference(200, read(id), () => read(randomName().padEnd(24, 'x'))())).toBeLessThan(1);
     }, 20_000);
 
     it.each(['SHARE_PERMISSION_CHANGED', 'SHARE_ACCEPTED'])(
@@ -92,7 +99,7 @@ describe('two peers of one cloud', () => {
           body: { type, shareId, permission: 'admin' },
         });
         const unknown = () => say(randomName().padEnd(String(share.shareId).length, 'x'));
-        expect(Math.abs(await difference(100, () => say(share.shareId), unknown))).toBeLessThan(1);
+        expect(await lastingDifference(100, () => say(share.shareId), unknown)).toBeLessThan(1);
       },
       20_000,
     );
