@@ -60,7 +60,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<FederationOpti
  * The federation tier of one cloud, taken into a Nest application: `FederationModule.forRoot({ ...options, ports })`, or
  * `forRootAsync({ useFactory, inject, imports, ports })`.
  */
-@Module({ providers: [declaredAudiencesOf(CAPABILITIES)] })
+@Module({ providers: [declaredAudiencesOf([...CAPABILITIES, OperationsModule])] })
 export class FederationModule extends ConfigurableModuleClass {}
 
 function options({ imports, providers = [] }: DynamicModule, ports: DynamicModule): DynamicModule {
