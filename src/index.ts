@@ -25,7 +25,7 @@ export { ErrorBodyDto } from './ocm/http/error-body.dto.js';
 export { JsonBody } from './ocm/http/json-body.pipe.js';
 export { spellError } from './ocm/http/ocm-error.filter.js';
 export { RawBody } from './ocm/http/raw-body.js';
-export { BodyTooLarge, MediaTypeUnsupported } from './ocm/http/read-json-body.js';
+export { BodyTooLarge, isPlainText, MediaTypeUnsupported } from './ocm/http/read-json-body.js';
 export { IsOneLine, MaxBytes } from './ocm/validation/text-rules.js';
 export {
   createFederationAdapter,

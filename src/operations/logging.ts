@@ -69,7 +69,7 @@ export class PinoLogger implements LoggerService {
     this.pino[level](
       {
         requestId: requestId || undefined,
-        context,
+        context: context && redactText(context),
         error: error && redact(error),
         stack: stack && redactText(stack),
         ...details,
@@ -89,7 +89,7 @@ interface Sorted {
 /** Nest hands on `(message, …, stack?, context?)`: the context is the last text, a stack is a text with frames. */
 function sort(message: unknown, rest: unknown[]): Sorted {
   const texts = rest.filter((item) => typeof item === 'string');
-  const stack = texts.find((text) => /\n\s+at /.test(text));
+  const stack = texts.find((text) => /\n[ \t]+at /.test(text));
   const context = texts.filter((text) => text !== stack).at(-1);
   const things = [message, ...rest].filter((item) => item !== undefined && typeof item !== 'string');
   const error = things.find((item) => item instanceof Error);

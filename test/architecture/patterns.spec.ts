@@ -20,18 +20,6 @@ interface Bound {
 
 /** Patterns that take time beyond proportion for long texts. One that changes is judged anew. */
 const BOUNDED: readonly Bound[] = [
-  {
-    source: '^\\s*(?:identity)?\\s*$',
-    length: 8 * 1024,
-    patience: 400,
-    why: 'a header of a caller whom the guard knows; all headers together have 8 KiB',
-  },
-  ...['\\n\\s+at ', '\\beyJ[\\w-]+\\.[\\w-]+\\.[\\w-]*'].map((source) => ({
-    source,
-    length: 4 * 1024,
-    patience: PATIENCE,
-    why: 'a text of the log: what callers can get into one is an address of 320 bytes',
-  })),
   { source: '\\/\\/.*@', length: 4 * 1024, patience: PATIENCE, why: 'a setting, which the operator writes' },
 ];
 

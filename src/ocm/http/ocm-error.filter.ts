@@ -104,10 +104,16 @@ export class OcmErrorFilter implements ExceptionFilter {
   }
 
   private log(error: unknown, status: number, requestId: string | undefined): void {
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : 'something that is no Error was thrown';
-    const line = `request ${requestId ?? '-'} answered ${status}: ${text}`;
-    if (status === 500) this.logger.error(line, error instanceof Error ? error.stack : undefined);
-    else if (status === 503) this.logger.warn(line);
+    const line = `request ${requestId ?? '-'} answered ${status}: ${described(error)}`;
+    const whole = error instanceof Error ? [error] : [];
+    if (status === 500) this.logger.error(line, ...whole);
+    else if (status === 503) this.logger.warn(line, ...whole);
     else this.logger.debug(line);
   }
+}
+
+/** Our own words; of anybody else's errors the name, for their texts quote what a caller sent. */
+function described(error: unknown): string {
+  if (error instanceof FederationError) return `${error.name}: ${error.message}`;
+  return error instanceof Error ? error.name : 'something that is no Error was thrown';
 }

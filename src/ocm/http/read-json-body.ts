@@ -20,7 +20,7 @@ export class BodyTooLarge extends FederationError {
  * @throws MediaTypeUnsupported, BodyTooLarge, ValidationFailed
  */
 export function readJsonBody(body: unknown): unknown {
-  if (!(body instanceof RawBody) || !isJson(body.contentType) || isEncoded(body)) throw new MediaTypeUnsupported();
+  if (!(body instanceof RawBody) || !isPlainText(body, isJson)) throw new MediaTypeUnsupported();
   if (body.tooLarge) throw new BodyTooLarge();
   return readStrictJson(body.bytes);
 }
@@ -30,14 +30,23 @@ export function isEmptyBody(body: unknown): boolean {
   return body === undefined || body === null || (body instanceof RawBody && !body.tooLarge && body.bytes.length === 0);
 }
 
-/** `application/json` or `application/…+json` (RFC 6839); a charset, if named, must be UTF-8. */
-function isJson(contentType: string | undefined): boolean {
-  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';');
-  if (!/^application\/(?:[\w!#$&^.-]+\+)?json$/.test(type.trim())) return false;
-  return parameters.every((parameter) => !/^\s*charset\s*=/.test(parameter) || /=\s*"?utf-?8"?\s*$/.test(parameter));
+/** `application/json` or `application/…+json` (RFC 6839). */
+function isJson(type: string): boolean {
+  return /^application\/(?:[\w!#$&^.-]+\+)?json$/.test(type);
+}
+
+/** Whether the body is of the media type, in UTF-8 if it names a charset, and not encoded further. */
+export function isPlainText(body: RawBody, isType: (type: string) => boolean): boolean {
+  const [type = '', ...parameters] = (body.contentType ?? '').toLowerCase().split(';');
+  return isType(type.trim()) && parameters.every(isUtf8) && !isEncoded(body);
+}
+
+function isUtf8(parameter: string): boolean {
+  const [name = '', ...value] = parameter.split('=').map((part) => part.trim());
+  return name !== 'charset' || ['utf-8', 'utf8', '"utf-8"', '"utf8"'].includes(value.join('='));
 }
 
 /** Whether its bytes are compressed or the like, which we do not undo. */
 export function isEncoded(body: RawBody): boolean {
-  return body.contentEncoding !== undefined && !/^\s*(?:identity)?\s*$/i.test(body.contentEncoding);
+  return !['', 'identity'].includes((body.contentEncoding ?? '').trim().toLowerCase());
 }

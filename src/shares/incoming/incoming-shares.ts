@@ -69,8 +69,9 @@ export class IncomingShares {
     return permitted(decide(INCOMING_LIFE, event, present, stored), present);
   }
 
-  isNamed(peer: TrustedPeer, { shareId, providerId }: NotificationMessage): Promise<boolean> {
-    const name = shareId === undefined ? { providerId } : { shareId };
+  isNamed(peer: TrustedPeer, { shareId, providerId, recipient }: NotificationMessage): Promise<boolean> {
+    const whom = recipient ? { shareWith: recipientText(recipient) } : {};
+    const name = shareId === undefined ? { providerId, ...whom } : { shareId };
     return this.transactions.repository(IncomingShareRow).existsBy({ relationshipId: peer.id, ...name });
   }
 

@@ -91,8 +91,8 @@ class ServicesController {
 class RememberingLogger extends Logger {
   static readonly lines: string[] = [];
 
-  override error(message: string): void {
-    RememberingLogger.lines.push(message);
+  override error(message: string, error: unknown): void {
+    RememberingLogger.lines.push(`${message}, ${error}`);
   }
 }
 
@@ -218,6 +218,6 @@ describe('the edge of the protocol', () => {
     const answer = await app.inject('/services/broken');
     expect(answer.statusCode).toBe(500);
     expect(answer.payload).toBe('{"message":"INTERNAL_ERROR"}');
-    expect(RememberingLogger.lines.join()).toMatch(/^request \S+ answered 500: Error: select/);
+    expect(RememberingLogger.lines.join()).toMatch(/^request \S+ answered 500: Error, Error: select/);
   });
 });

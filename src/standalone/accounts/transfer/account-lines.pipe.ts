@@ -1,5 +1,13 @@
 import type { PipeTransform } from '@nestjs/common';
-import { BodyTooLarge, JsonBody, MediaTypeUnsupported, RawBody, spellError, ValidationFailed } from '../../../index.js';
+import {
+  BodyTooLarge,
+  isPlainText,
+  JsonBody,
+  MediaTypeUnsupported,
+  RawBody,
+  spellError,
+  ValidationFailed,
+} from '../../../index.js';
 import { AccountLineDto, type RefusedLineDto } from './account-line.dto.js';
 
 /** One line that is not empty: what it says, or why it says nothing. */
@@ -8,6 +16,8 @@ export type ReadLine = { readonly line: number; readonly account: AccountLineDto
 /** As many accounts as one transaction should hold. */
 const MOST_LINES = 1_000;
 const LINE_FEED = 0x0a;
+
+const isNdjson = (type: string) => type === 'application/x-ndjson';
 
 /**
  * Reads a body of JSON lines (`application/x-ndjson`), each as strictly as any other JSON here. One that cannot be read
@@ -18,7 +28,7 @@ export class AccountLines implements PipeTransform<unknown, ReadLine[]> {
 
   /** @throws MediaTypeUnsupported, BodyTooLarge, ValidationFailed `body`/`TOO_MANY_LINES` */
   transform(body: unknown): ReadLine[] {
-    if (!(body instanceof RawBody) || !isPlainNdjson(body)) throw new MediaTypeUnsupported();
+    if (!(body instanceof RawBody) || !isPlainText(body, isNdjson)) throw new MediaTypeUnsupported();
     if (body.tooLarge) throw new BodyTooLarge();
     const lines = [...linesOf(body.bytes)];
     if (lines.length > MOST_LINES) throw ValidationFailed.of('body', 'TOO_MANY_LINES');
@@ -42,11 +52,6 @@ export class AccountLines implements PipeTransform<unknown, ReadLine[]> {
 export function refusedLine(line: number, error: unknown): RefusedLineDto {
   if (!(error instanceof ValidationFailed)) throw error;
   return { line, ...spellError(error).body };
-}
-
-function isPlainNdjson({ contentType, contentEncoding }: RawBody): boolean {
-  const isNdjson = /^application\/x-ndjson\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i.test(contentType ?? '');
-  return isNdjson && /^\s*(?:identity)?\s*$/i.test(contentEncoding ?? '');
 }
 
 function* linesOf(bytes: Buffer): Generator<{ line: number; bytes: Buffer }> {
