@@ -9,15 +9,18 @@ const PATIENCE = 10_000;
 
 /**
  * One request to a cloud on this machine, whose certificate must come from `ca`.
- * @param {{ url: string, ca: string, method?: string, token?: string, body?: object | URLSearchParams | string, headers?: Record<string, string> }} call
- * an object travels as JSON, text as it is
+ * @param {{ url: string, ca: string, method?: string, token?: string, body?: object | URLSearchParams | string,
+ *   headers?: Record<string, string>, as?: { certificate: string, privateKey: string } }} call
+ * an object travels as JSON, text as it is; `as`: the client certificate
  * @returns {Promise<{ status: number, body: any }>} the body as JSON, or as text where it is none
  */
-export function callLocally({ url, ca, method = 'GET', token, body, headers = {} }) {
+export function callLocally({ url, ca, method = 'GET', token, body, headers = {}, as }) {
   const [type, text] = encoded(body);
   const options = {
     method,
     ca,
+    cert: as?.certificate,
+    key: as?.privateKey,
     lookup: onLoopback,
     agent: false,
     signal: AbortSignal.timeout(PATIENCE),
