@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { FederationEvent } from '../host/federation-events.js';
-import { Outbox } from '../outbox/outbox.js';
+import { type Enqueued, Outbox } from '../outbox/outbox.js';
 
 /** What happened, as an act knows it; the id comes with the delivery. */
 export type Happened = Omit<FederationEvent, 'id'>;
@@ -14,6 +14,11 @@ export class EventTeller {
   constructor(private readonly outbox: Outbox) {}
 
   async tell(event: Happened): Promise<void> {
-    await this.outbox.enqueue({ kind: 'host-event', peer: HOST, orderingKey: `event:${event.share}`, meaning: event });
+    await this.outbox.enqueue(this.deliveryOf(event));
+  }
+
+  /** For SQL that enqueues it together with its act. */
+  deliveryOf(event: Happened): Enqueued {
+    return { kind: 'host-event', peer: HOST, orderingKey: `event:${event.share}`, meaning: event };
   }
 }

@@ -1,45 +1,31 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { Injectable, Logger } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
 import { Transactions } from '../persistence/transactions.js';
 import { type Claim, Claims, FenceLost } from './claims.js';
-import { type Attempt, Delivers, type Delivery, DeliveryHandler, type Settlement } from './delivery-handler.js';
-import { sealContext } from './outbox.js';
+import type { Attempt, Delivery, DeliveryHandler, Settlement } from './delivery-handler.js';
+import { Handlers } from './handlers.js';
+import { inTime, openDelivery } from './open-delivery.js';
 import { waitAfter } from './retry-schedule.js';
 
 const INTERNAL = 'internal-error';
 const EXPIRED_HERE = { kind: 'expired', reason: INTERNAL } as const;
 const RECORDED = { delivered: 'delivered', refused: 'refused', expired: 'expired', pointless: 'cancelled' } as const;
 
-/** One attempt in milliseconds, whatever its handler does: well within the lease, so that no second one meets it. */
-const ATTEMPT_MS = 45_000;
-
 /** One attempt at one delivery: say it outside of any transaction, then record how it ended and what follows in one. */
 @Injectable()
-export class AttemptDelivery implements OnModuleInit {
+export class AttemptDelivery {
   private readonly logger = new Logger('Outbox');
-  private readonly handlers = new Map<string, DeliveryHandler>();
 
   constructor(
-    private readonly discovery: DiscoveryService,
+    private readonly handlers: Handlers,
     private readonly claims: Claims,
     private readonly transactions: Transactions,
     private readonly cloud: OwnCloud,
   ) {}
 
-  onModuleInit(): void {
-    for (const wrapper of this.discovery.getProviders({ metadataKey: Delivers.KEY })) {
-      const kind = this.discovery.getMetadataByDecorator(Delivers, wrapper);
-      const instance: unknown = wrapper.instance;
-      if (kind === undefined || !(instance instanceof DeliveryHandler)) continue;
-      if (this.handlers.has(kind)) throw new TypeError(`two handlers deliver ${kind}`);
-      this.handlers.set(kind, instance);
-    }
-  }
-
   async execute(claim: Claim): Promise<void> {
     try {
-      const delivery = this.open(claim);
+      const delivery = openDelivery(claim, this.cloud.sealKey);
       const handler = this.handlerOf(claim);
       const attempt = await inTime(handler.attempt(delivery));
       const settlement = settlementOf(attempt, claim);
@@ -55,7 +41,7 @@ export class AttemptDelivery implements OnModuleInit {
 
   /** Its time is over, and it cannot even be attempted. Its act hears of it if it can; trying ends in any case. */
   private async bury(claim: Claim): Promise<void> {
-    const handler = this.handlers.get(claim.kind);
+    const handler = this.handlers.find(claim.kind);
     const { id, peer, meaning, attempts: attempt } = claim;
     try {
       if (handler) return await this.settle(claim, handler, { id, peer, meaning, attempt }, EXPIRED_HERE);
@@ -67,14 +53,9 @@ export class AttemptDelivery implements OnModuleInit {
   }
 
   private handlerOf(claim: Claim): DeliveryHandler {
-    const handler = this.handlers.get(claim.kind);
+    const handler = this.handlers.find(claim.kind);
     if (!handler) throw new TypeError(`nobody delivers ${claim.kind}`);
     return handler;
-  }
-
-  private open({ id, peer, meaning, sealed, attempts }: Claim): Delivery<unknown> {
-    const secret = sealed === null ? undefined : this.cloud.sealKey.open(sealed, sealContext(id, peer));
-    return { id, peer, meaning, secret, attempt: attempts };
   }
 
   /** What is locked here is locked in the order of the acts: the subject first, its delivery last. */
@@ -92,14 +73,6 @@ export class AttemptDelivery implements OnModuleInit {
       `delivery ${claim.id} (${claim.kind}) to ${claim.peer}: ${attempt.reason}, again in ${Math.round(seconds)} s`,
     );
   }
-}
-
-async function inTime(attempt: Promise<Attempt>): Promise<Attempt> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Attempt>((resolve) => {
-    timer = setTimeout(() => resolve({ kind: 'retry', reason: 'timeout' }), ATTEMPT_MS).unref();
-  });
-  return Promise.race([attempt, late]).finally(() => clearTimeout(timer));
 }
 
 function settlementOf(attempt: Attempt, claim: Claim): Settlement | undefined {

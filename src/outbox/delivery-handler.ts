@@ -35,5 +35,13 @@ export abstract class DeliveryHandler<Meaning = unknown> {
   abstract settled(delivery: Delivery<Meaning>, settlement: Settlement): Promise<void>;
 }
 
+/**
+ * Knows how to tell one kind of thing within this process: no peer is called, nothing follows from it. Such deliveries
+ * are taken and settled many at a time. What throws is told again later; what succeeded may be told again too.
+ */
+export abstract class LocalHandler<Meaning = unknown> {
+  abstract tell(delivery: Delivery<Meaning>): Promise<void>;
+}
+
 /** Marks the class that delivers one kind: `@Delivers('share-offer')`. */
 export const Delivers = DiscoveryService.createDecorator<string>();

@@ -1,16 +1,18 @@
 import { Injectable } from '@nestjs/common';
 
-/** Wakes the worker of this node when something was enqueued; the poll catches what other nodes enqueue. */
+/** @param kind what was enqueued; undefined: look at everything */
+type Listener = (kind?: string) => void;
+
+/** Wakes the workers of this node when something was enqueued; the poll catches what other nodes enqueue. */
 @Injectable()
 export class OutboxBell {
-  private listener: (() => void) | undefined;
+  private readonly listeners: Listener[] = [];
 
-  ring(): void {
-    this.listener?.();
+  ring(kind?: string): void {
+    for (const listener of this.listeners) listener(kind);
   }
 
-  /** One worker listens per process. */
-  onRing(listener: () => void): void {
-    this.listener = listener;
+  onRing(listener: Listener): void {
+    this.listeners.push(listener);
   }
 }

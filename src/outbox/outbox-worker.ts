@@ -4,6 +4,7 @@ import { randomId } from '../kernel/ids.js';
 import { runInContext } from '../kernel/request-context.js';
 import { AttemptDelivery } from './attempt-delivery.js';
 import { type Claim, Claims } from './claims.js';
+import { Handlers } from './handlers.js';
 import { OutboxBell } from './outbox-bell.js';
 
 const POLL_MS = 1_000;
@@ -13,7 +14,7 @@ const PARALLEL_PER_PEER = 5;
 /** How long attempts under way may take when the process stops; each is bounded by its own deadline anyway. */
 const DRAIN_MS = 15_000;
 
-/** Takes what is due and attempts it, until the process stops. Any number of nodes do so side by side. */
+/** Takes what is due to peers and attempts it, until the process stops. Any number of nodes do so side by side. */
 @Injectable()
 export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Outbox');
@@ -26,6 +27,7 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
   constructor(
     private readonly claims: Claims,
     private readonly attemptDelivery: AttemptDelivery,
+    private readonly handlers: Handlers,
     private readonly bell: OutboxBell,
     private readonly cloud: OwnCloud,
   ) {}
@@ -33,7 +35,9 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
   /** While federation is switched off nobody is told anything; what is owed waits. */
   onApplicationBootstrap(): void {
     if (!this.cloud.switches.federation) return;
-    this.bell.onRing(() => this.wake());
+    this.bell.onRing((kind) => {
+      if (kind === undefined || !this.handlers.findLocal(kind)) this.wake();
+    });
     this.timer = setInterval(() => this.wake(), POLL_MS);
     this.wake();
   }

@@ -6,17 +6,23 @@ import { AttemptDelivery } from './attempt-delivery.js';
 import { Claims } from './claims.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { ForgetCalls } from './forget-calls.js';
+import { Handlers } from './handlers.js';
 import { HostCalls } from './host-calls.js';
 import { Inbox } from './inbox.js';
+import { LocalWorker } from './local-worker.js';
 import { Outbox } from './outbox.js';
 import { OutboxBell } from './outbox-bell.js';
 import { OutboxWorker } from './outbox-worker.js';
+import { TellLocally } from './tell-locally.js';
 
 /** Global: every capability promises peers something. */
 @Global()
 @Module({
   imports: [DiscoveryModule, TypeOrmModule.forFeature([DeliveryRow], CONNECTION)],
-  providers: [Outbox, OutboxBell, Claims, AttemptDelivery, OutboxWorker, Inbox, HostCalls, ForgetCalls],
+  providers: [
+    ...[Outbox, OutboxBell, Handlers, Claims, AttemptDelivery, OutboxWorker, TellLocally, LocalWorker],
+    ...[Inbox, HostCalls, ForgetCalls],
+  ],
   exports: [Outbox, Inbox, HostCalls],
 })
 export class OutboxModule {}

@@ -22,6 +22,25 @@ export interface Enqueued {
   readonly horizon?: number;
 }
 
+/**
+ * A part of a `with` that enqueues a delivery, named `delivery`; one, if `source` has a row, else none.
+ * @param first number of the first of 7 parameters, the `valuesOf` a delivery
+ */
+export function deliveryPart(first: number, source: string): string {
+  const [id, kind, peer, orderingKey, meaning, sealed, horizon] = Array.from(
+    { length: 7 },
+    (_, at) => `$${first + at}`,
+  );
+  return `
+  delivery as (
+    insert into federation.delivery (id, kind, peer, ordering_key, meaning, sealed, state, expires_at)
+    select ${id}, ${kind}, ${peer}, ${orderingKey}, ${meaning}::jsonb, ${sealed}, 'waiting',
+      now() + make_interval(secs => ${horizon}) from ${source}
+  )`;
+}
+
+const ENQUEUE = { name: 'outbox-enqueue', text: `with ${deliveryPart(1, '(select) as act')} select` };
+
 /** Where acts leave what is to be told to a peer: a row in the transaction of the act, sent after its commit. */
 @Injectable()
 export class Outbox {
@@ -35,15 +54,19 @@ export class Outbox {
   async enqueue(delivery: Enqueued): Promise<string> {
     if (!this.transactions.isRunning()) throw new Error('a delivery is enqueued in the transaction of its act');
     const id = randomId();
-    const { secret, horizon = HORIZON.ordinary, ...row } = delivery;
-    const sealed = secret ? this.cloud.sealKey.seal(secret, sealContext(id, delivery.peer)) : null;
-    await this.transactions.query(
-      `insert into federation.delivery (id, kind, peer, ordering_key, meaning, sealed, state, expires_at)
-       values ($1, $2, $3, $4, $5, $6, 'waiting', now() + make_interval(secs => $7))`,
-      [id, row.kind, row.peer, row.orderingKey, JSON.stringify(row.meaning), sealed, horizon],
-    );
-    this.transactions.afterCommit(() => this.bell.ring());
+    await this.transactions.prepared(ENQUEUE, this.valuesOf(id, delivery));
+    this.transactions.afterCommit(() => this.added(delivery.kind));
     return id;
+  }
+
+  /** For SQL that enqueues together with its act, by `deliveryPart`; `added` follows once it has committed. */
+  valuesOf(id: string, { kind, peer, orderingKey, meaning, secret, horizon = HORIZON.ordinary }: Enqueued): unknown[] {
+    const sealed = secret ? this.cloud.sealKey.seal(secret, sealContext(id, peer)) : null;
+    return [id, kind, peer, orderingKey, JSON.stringify(meaning), sealed, horizon];
+  }
+
+  added(kind: string): void {
+    this.bell.ring(kind);
   }
 
   /** Takes back what is still waiting; an attempt under way finds its fence gone. */

@@ -1,8 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
+import type { Pool, PoolClient } from 'pg';
 import { DataSource, type EntityManager, type EntityTarget, type ObjectLiteral, type Repository } from 'typeorm';
 import { CONNECTION } from './connection.js';
+
+/** SQL that is run for every request: the database plans it once for each connection, under its name. */
+export interface PreparedSql {
+  /** No other SQL has the same. */
+  readonly name: string;
+  readonly text: string;
+}
 
 interface Running {
   readonly manager: EntityManager;
@@ -50,6 +58,12 @@ export class Transactions {
     return row.now;
   }
 
+  /** The same for SQL that is planned once; goes to the driver directly, whose errors it throws. */
+  async prepared<Row extends object>(sql: PreparedSql, parameters: unknown[]): Promise<Row[]> {
+    const connection = await this.connection();
+    return (await connection.query<Row>({ ...sql, values: parameters })).rows;
+  }
+
   /** Whether a transaction is running here: network calls must not happen in one. */
   isRunning(): boolean {
     return this.running.getStore() !== undefined;
@@ -60,6 +74,13 @@ export class Transactions {
     const running = this.running.getStore();
     if (running) running.afterCommit.push(hook);
     else hook();
+  }
+
+  /** What TypeORM itself talks to: the session of the running transaction, or whichever is free. */
+  private async connection(): Promise<Pool | PoolClient> {
+    const runner = this.running.getStore()?.manager.queryRunner;
+    if (runner) return (await runner.connect()) as PoolClient;
+    return (this.dataSource.driver as unknown as { readonly master: Pool }).master;
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AttemptDelivery } from '../../src/outbox/attempt-delivery.js';
 import { Claims, FenceLost } from '../../src/outbox/claims.js';
+import { Handlers } from '../../src/outbox/handlers.js';
 import { OutboxBell } from '../../src/outbox/outbox-bell.js';
 import { type FreshDatabase, freshDatabase } from '../support/database.js';
 import { gate, Node, Onlooker, until } from './engine.js';
@@ -75,7 +76,7 @@ describe('several nodes on one database', () => {
   it('a claim whose lease ran out is taken over, and the late answer of the first node changes nothing', async () => {
     const late = gate();
     const first = await start('idle');
-    first.get(AttemptDelivery).onModuleInit();
+    first.get(Handlers).onModuleInit();
     first.handler.attempting = async () => {
       await late.opened;
       return { kind: 'refused', code: 'LATE' };

@@ -1,0 +1,106 @@
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { OwnCloud } from '../host/own-cloud.js';
+import { randomId } from '../kernel/ids.js';
+import { runInContext } from '../kernel/request-context.js';
+import { type Claim, Claims, FenceLost } from './claims.js';
+import { Handlers } from './handlers.js';
+import { OutboxBell } from './outbox-bell.js';
+import { TellLocally } from './tell-locally.js';
+
+const POLL_MS = 1_000;
+/** So that what is enqueued one by one is claimed and settled together. */
+const GATHER_MS = 40;
+/** Being told on this node at once. */
+const PARALLEL = 100;
+/** How long those under way may take when the process stops. */
+const DRAIN_MS = 15_000;
+
+/**
+ * Tells what is meant for this process itself. The promises, leases and fences are those of deliveries to peers; but there
+ * is an event for every share, so that they are claimed and settled by the batch: two statements for all of a turn.
+ */
+@Injectable()
+export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Outbox');
+  private readonly underWay = new Map<string, { readonly claim: Claim; readonly done: Promise<void> }>();
+  private readonly told: Claim[] = [];
+  private poll: NodeJS.Timeout | undefined;
+  /** Set from the first wake to the end of the turn that it leads to. */
+  private turn: { readonly timer: NodeJS.Timeout; done?: Promise<void> } | undefined;
+  private again = false;
+  private stopped = false;
+
+  constructor(
+    private readonly claims: Claims,
+    private readonly handlers: Handlers,
+    private readonly tellLocally: TellLocally,
+    private readonly bell: OutboxBell,
+    private readonly cloud: OwnCloud,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (!this.cloud.switches.federation || this.handlers.localKinds.length === 0) return;
+    this.bell.onRing((kind) => {
+      if (kind === undefined || this.handlers.findLocal(kind)) this.wake();
+    });
+    this.poll = setInterval(() => this.wake(), POLL_MS);
+    this.wake();
+  }
+
+  /** Begins nothing more, settles what was told, gives the rest back. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.poll);
+    clearTimeout(this.turn?.timer);
+    await this.turn?.done;
+    const drained = Promise.all([...this.underWay.values()].map(({ done }) => done));
+    await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
+    await this.settleTold();
+    const left = [...this.underWay.values()].map(({ claim }) => claim);
+    if (left.length > 0) await this.claims.release(left);
+  }
+
+  private wake(after = GATHER_MS): void {
+    this.again = true;
+    if (this.turn || this.stopped) return;
+    const timer = setTimeout(() => {
+      if (this.turn) this.turn.done = this.takeTurn();
+    }, after);
+    this.turn = { timer };
+  }
+
+  private async takeTurn(): Promise<void> {
+    this.again = false;
+    const free = PARALLEL - this.underWay.size;
+    let claimed = 0;
+    try {
+      await this.settleTold();
+      const claims = free > 0 && !this.stopped ? await this.claims.claimLocal(free) : [];
+      for (const claim of claims) this.begin(claim);
+      claimed = claims.length;
+    } catch (error) {
+      this.logger.error(`cannot take a turn: ${error instanceof Error ? error.message : 'unknown'}`);
+    }
+    this.turn = undefined;
+    if (claimed > 0 || this.again) this.wake(claimed === free ? 0 : GATHER_MS);
+  }
+
+  private begin(claim: Claim): void {
+    const actor = { kind: 'system', id: 'outbox' } as const;
+    const done = runInContext({ requestId: randomId(), actor }, () => this.tellLocally.execute(claim))
+      .then((isTold) => void (isTold && this.told.push(claim)))
+      .catch((error: unknown) => this.logger.error(`delivery ${claim.id}: ${String(error)}`))
+      .finally(() => {
+        this.underWay.delete(claim.id);
+        this.wake();
+      });
+    this.underWay.set(claim.id, { claim, done });
+  }
+
+  private async settleTold(): Promise<void> {
+    const told = this.told.splice(0);
+    if (told.length === 0) return;
+    const settled = await this.claims.settleAll(told);
+    for (const { id } of told) if (!settled.has(id)) this.logger.warn(new FenceLost(id).message);
+  }
+}
