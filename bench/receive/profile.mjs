@@ -35,5 +35,5 @@ function partOf({ functionName, url }) {
   const theirs = /.*\/node_modules\/(?<name>(?:@[^/]+\/)?[^/]+)/.exec(url)?.groups;
   if (theirs) return `package: ${theirs.name}`;
   if (url.startsWith('node:')) return `Node: ${url.slice('node:'.length).replace('internal/', '').split('/')[0]}`;
-  return functionName === '(program)' ? 'native code, system calls' : 'native functions';
+  return functionName === '(program)' ? 'native code, system calls' : `native: ${functionName}`;
 }

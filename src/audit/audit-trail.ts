@@ -23,15 +23,28 @@ export interface AuditEvent {
 /** Which process recorded it, and whose clock its time is. */
 const NODE = `${hostname()}/${process.pid}`;
 
-// One round trip. The queue of what has no link yet is written with the row: both or neither.
-const INSERT = `
-  with entry as (
+/**
+ * Parts of a `with` that add an entry, `entry` and `unsealed`; one, if `source` has a row, else none. The queue of what has
+ * no link yet is written with it: both or neither.
+ * @param first number of the first of 12 parameters, the `valuesOf` an event
+ */
+export function entryParts(first: number, source: string): string {
+  const [id, at, node, actorKind, actor, action, object, peer, outcome, details, requestId, hash] = Array.from(
+    { length: 12 },
+    (_, index) => `$${first + index}`,
+  );
+  return `
+  entry as (
     insert into federation.audit_entry
       (id, at, node, actor_kind, actor, action, object, peer, outcome, details, request_id, row_hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    select ${id}, ${at}::timestamptz, ${node}, ${actorKind}, ${actor}, ${action}, ${object}, ${peer}, ${outcome},
+      ${details}::jsonb, ${requestId}, ${hash} from ${source}
     returning id
-  )
-  insert into federation.audit_pending (entry_id) select id from entry`;
+  ),
+  unsealed as (insert into federation.audit_pending (entry_id) select id from entry)`;
+}
+
+const INSERT = { name: 'audit-record', text: `with ${entryParts(1, '(select) as act')} select` };
 
 const INSERT_ALL = `
   with entry as (
@@ -61,25 +74,23 @@ export class AuditTrail {
    */
   async record(event: AuditEvent): Promise<void> {
     this.checkTransaction(event);
-    const row = rowOf(event);
-    await this.transactions.query(INSERT, [
-      row.id,
-      row.at,
-      row.node,
-      row.actorKind,
-      row.actor,
-      row.action,
-      row.object,
-      row.peer,
-      row.outcome,
-      JSON.stringify(row.details),
-      row.requestId,
-      hashOfRow(row),
-    ]);
-    this.transactions.afterCommit(() => this.sealer.wake());
+    await this.transactions.prepared(INSERT, this.valuesOf(event));
+    this.transactions.afterCommit(() => this.added());
   }
 
-  /** The same for one act that has many objects: a thousand rows a statement. */
+  /** For SQL that adds the entry together with its act, by `entryParts`; `added` follows once it has committed. */
+  valuesOf(event: AuditEvent): unknown[] {
+    const row = rowOf(event);
+    const { id, at, node, actorKind, actor, action, object, peer, outcome, details, requestId } = row;
+    const about = [action, object, peer, outcome, JSON.stringify(details), requestId];
+    return [id, at, node, actorKind, actor, ...about, hashOfRow(row)];
+  }
+
+  added(): void {
+    this.sealer.wake();
+  }
+
+  /** As `record`, for one act that has many objects: a thousand rows a statement. */
   async recordAll(events: readonly AuditEvent[]): Promise<void> {
     for (let from = 0; from < events.length; from += BATCH) {
       const batch = events.slice(from, from + BATCH);
@@ -87,7 +98,7 @@ export class AuditTrail {
       const rows = batch.map(rowOf).map((row) => ({ ...row, rowHash: hashOfRow(row) }));
       await this.transactions.query(INSERT_ALL, [JSON.stringify(rows)]);
     }
-    this.transactions.afterCommit(() => this.sealer.wake());
+    this.transactions.afterCommit(() => this.added());
   }
 
   private checkTransaction({ action }: AuditEvent): void {

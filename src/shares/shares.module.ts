@@ -21,6 +21,7 @@ import { PlainTombstones } from './incoming/plain-tombstones.js';
 import { ProviderMessages, SharePermissionChanged, ShareUnshared, ShareUpdated } from './incoming/provider-messages.js';
 import { ReceiveShare } from './incoming/receive-share.js';
 import { Tombstones } from './incoming/tombstones.js';
+import { WriteOffer } from './incoming/write-offer.js';
 import { ChangeShare } from './outgoing/change-share.js';
 import { ConsumerMessages, ShareAccepted, ShareDeclined, ShareRemoved } from './outgoing/consumer-messages.js';
 import { DeliverOffer } from './outgoing/deliver-offer.js';
@@ -42,6 +43,7 @@ const ENTITIES = [OutgoingShareRow, IncomingShareRow, ShareTombstoneRow, PlainTo
 const INCOMING = [
   IncomingShares,
   ReceiveShare,
+  WriteOffer,
   FindRecipient,
   KnownOffers,
   ConfirmAcceptance,

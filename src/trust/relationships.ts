@@ -5,6 +5,7 @@ import type { FederatedAddress } from '../kernel/federated-address.js';
 import { NotFound } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { Transactions } from '../persistence/transactions.js';
+import { JudgedCopies } from './judged-copies.js';
 import { type RelationshipDomainRow, RelationshipRow } from './relationship.entity.js';
 import { CallerNotTrusted } from './trust-errors.js';
 import { TrustedPeer } from './trusted-peer.js';
@@ -21,13 +22,14 @@ const JUDGED = `
  * Key of a fair queue before each row. Row locks are not fair: a peer that keeps enough calls under way, all of which share
  * the row, would keep whoever wants to end its trust waiting for ever.
  */
-const QUEUE = `hashtextextended('entente relationship ' || $1, 0)`;
+export const QUEUE = `hashtextextended('entente relationship ' || $1, 0)`;
 
 /** Reads relationships, and holds them still while something is decided about them. */
 @Injectable()
 export class Relationships {
   constructor(
     private readonly transactions: Transactions,
+    private readonly copies: JudgedCopies,
     private readonly cloud: OwnCloud,
   ) {}
 
@@ -79,8 +81,9 @@ export class Relationships {
     return this.transactions.repository(RelationshipRow).existsBy({ id, state: Not(In([...ENDED])) });
   }
 
-  /** @throws NotFound */
+  /** Whoever locks a row means to change it: copies of it are dropped at the commit. @throws NotFound */
   async lock(id: string): Promise<RelationshipRow> {
+    this.transactions.afterCommit(() => this.copies.dropAll());
     await this.transactions.query(`select pg_advisory_xact_lock(${QUEUE})`, [id]);
     const lock = { mode: 'pessimistic_write' } as const;
     const row = await this.transactions.repository(RelationshipRow).findOne({ where: { id }, lock });
@@ -96,6 +99,7 @@ export class Relationships {
 
   /** The same; locked. */
   lockLive(origin: Origin): Promise<RelationshipRow | null> {
+    this.transactions.afterCommit(() => this.copies.dropAll());
     return this.transactions.repository(RelationshipRow).findOne({
       where: { origin: origin.toString(), state: Not(In([...ENDED])) },
       lock: { mode: 'pessimistic_write' },

@@ -17,6 +17,7 @@ import { EndService } from './end-service.js';
 import { HandshakeController, TrustController } from './handshake.controller.js';
 import { ReadIntroduction } from './introduction.js';
 import { JudgeCaller } from './judge-caller.js';
+import { JudgedCopies } from './judged-copies.js';
 import { ListServices } from './list-services.js';
 import { TrustEndHandlers } from './on-trust-ended.js';
 import { OwnIdentity } from './own-identity.js';
@@ -61,6 +62,7 @@ const ACTS = [
   RelationshipLife,
   TrustRequests,
   TrustEndHandlers,
+  JudgedCopies,
 ];
 const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, DeliverCancellation];
 

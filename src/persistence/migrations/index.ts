@@ -1,6 +1,7 @@
 import { Foundation1795000000100 } from './1795000000100-foundation.js';
 import { Audit1795000000200 } from './1795000000200-audit.js';
 import { Sharing1795100000100 } from './1795100000100-sharing.js';
+import { Receiving1795100000200 } from './1795100000200-receiving.js';
 import { ForgottenAccounts1795100000310 } from './1795100000310-forgotten-accounts.js';
 
 /** In the order of their timestamps. Expand first; contract a release later. */
@@ -8,5 +9,6 @@ export const MIGRATIONS = [
   Foundation1795000000100,
   Audit1795000000200,
   Sharing1795100000100,
+  Receiving1795100000200,
   ForgottenAccounts1795100000310,
 ];

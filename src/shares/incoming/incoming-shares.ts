@@ -11,6 +11,9 @@ import { decide, INCOMING_LIFE, type IncomingEvent, type IncomingPresent, permit
 import { isLive, ShareClock, stateAt } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
 
+/** Lock that all hold who decide about one share of one peer. @param name SQL: relationship, a space, the share's name */
+export const NAME = (name: string): string => `hashtextextended(${name}, 0)`;
+
 /** Shares that other clouds offered us, found by our id or by theirs. */
 @Injectable()
 export class IncomingShares {
@@ -77,7 +80,7 @@ export class IncomingShares {
 
   /** Serialises all that happens to one share of one peer, even before there is a row to lock. */
   async holdName(peer: TrustedPeer, shareId: string): Promise<void> {
-    await this.transactions.query(`select pg_advisory_xact_lock(hashtextextended($1, 0))`, [`${peer.id} ${shareId}`]);
+    await this.transactions.query(`select pg_advisory_xact_lock(${NAME('$1')})`, [`${peer.id} ${shareId}`]);
   }
 
   async update(row: IncomingShareRow, values: Partial<IncomingShareRow>): Promise<void> {

@@ -1,19 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
 import { RefusalCounter } from '../../audit/refusal-counter.js';
-import type { Account } from '../../host/account-directory.js';
 import { OwnCloud } from '../../host/own-cloud.js';
 import { Clock } from '../../kernel/clock.js';
 import { ValidationFailed } from '../../kernel/federation-error.js';
-import { randomId } from '../../kernel/ids.js';
 import { EventTeller } from '../../notifications/event-teller.js';
-import { recipientText } from '../../ocm/recipient.js';
 import type { ShareOffer } from '../../ocm/share-offer.js';
 import { Inbox } from '../../outbox/inbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
-import { incomingShare } from '../audit-names.js';
 import { ForgottenAccounts } from '../forgotten-accounts.js';
 import { OwnerDomainMismatch } from '../share-errors.js';
 import { stateAt } from '../share-state.js';
@@ -22,6 +18,8 @@ import { FindRecipient } from './find-recipient.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares } from './incoming-shares.js';
 import { KnownOffers } from './known-offers.js';
+import { invitation, newShare, offered } from './new-share.js';
+import { WriteOffer } from './write-offer.js';
 
 /** What a repeat of the same call is answered with, word for word. */
 export interface ReceivedShare {
@@ -43,6 +41,7 @@ export class ReceiveShare {
     private readonly relationships: Relationships,
     private readonly forgottenAccounts: ForgottenAccounts,
     private readonly shares: IncomingShares,
+    private readonly writeOffer: WriteOffer,
     private readonly knownOffers: KnownOffers,
     private readonly answerOffer: AnswerOffer,
     private readonly inbox: Inbox,
@@ -57,58 +56,23 @@ export class ReceiveShare {
     if (!peer.speaksFor(offer.owner)) throw await this.refuseOwner(peer, offer);
     const recipient = await this.findRecipient.execute(offer.recipient);
     const meaning = offer.meaning();
+    const digest = this.cloud.sealKey.digest(meaning);
+    const share = newShare({ peer: peer.id, offer, recipient, digest }, this.shares);
+    const answer = receiptOf(share);
+    if (!this.acceptsAtOnce(peer, share) && (await this.writeOffer.execute(peer, share, key, answer))) return answer;
     return this.inbox.once({ peer: peer.id, key, meaning }, async () => {
       const present = await this.relationships.holdTrusted(peer);
       if (!present.speaksFor(offer.owner)) throw mismatch(peer, offer);
       if (!(await this.forgottenAccounts.holdKnown(recipient.id))) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
-      const digest = this.cloud.sealKey.digest(meaning);
       const known = await this.knownOffers.find(peer, offer, recipient.id, digest);
-      const share = known ?? (await this.add(peer, offer, recipient, digest));
-      return { id: share.id, createdAt: share.createdAt.toISOString(), state: share.state };
+      return receiptOf(known ?? (await this.add(present, share)));
     });
   }
 
-  private async add(
-    peer: TrustedPeer,
-    offer: ShareOffer,
-    recipient: Account,
-    digest: string,
-  ): Promise<IncomingShareRow> {
-    const id = randomId();
-    const repository = this.transactions.repository(IncomingShareRow);
-    const share = repository.create({
-      id,
-      relationshipId: peer.id,
-      shareId: offer.shareId ?? null,
-      providerId: offer.providerId,
-      owner: offer.owner.toString(),
-      shareWith: recipientText(offer.recipient),
-      recipientAccount: recipient.id,
-      name: offer.name,
-      description: offer.description ?? null,
-      permission: offer.permission,
-      expiresAt: offer.expiresAt ?? null,
-      state: 'pending',
-      reason: null,
-      protocolNames: offer.protocols.map(({ name }) => name),
-      protocolsSealed: this.shares.seal(id, peer.id, offer.protocols),
-      offerDigest: digest,
-      createdAt: new Date(),
-    });
-    await repository.insert(share);
-    await this.audit.record({
-      action: 'share.offered',
-      object: incomingShare(id),
-      peer: peer.id,
-      details: { owner: share.owner },
-    });
-    await this.events.tell({
-      type: 'share-invited',
-      account: recipient.id,
-      share: id,
-      name: share.name,
-      counterpart: share.owner,
-    });
+  private async add(peer: TrustedPeer, share: IncomingShareRow): Promise<IncomingShareRow> {
+    await this.transactions.repository(IncomingShareRow).insert(share);
+    await this.audit.record(offered(share));
+    await this.events.tell(invitation(share));
     if (this.acceptsAtOnce(peer, share)) await this.answerOffer.accept(share);
     return share;
   }
@@ -129,6 +93,10 @@ export class ReceiveShare {
     }
     return mismatch(peer, offer);
   }
+}
+
+function receiptOf({ id, createdAt, state }: IncomingShareRow): ReceivedShare {
+  return { id, createdAt: createdAt.toISOString(), state };
 }
 
 function mismatch(peer: TrustedPeer, { owner }: ShareOffer): OwnerDomainMismatch {
