@@ -3,7 +3,7 @@ import { Transactions } from '../persistence/transactions.js';
 import { Handlers } from './handlers.js';
 
 /** Seconds that a node may take for one attempt before another node may try. */
-const LEASE_SECONDS = 60;
+export const LEASE_SECONDS = 60;
 
 /** A delivery that this node holds. */
 export interface Claim {

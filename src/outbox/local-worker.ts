@@ -10,8 +10,9 @@ import { TellLocally } from './tell-locally.js';
 const POLL_MS = 1_000;
 /** So that what is enqueued one by one is claimed and settled together. */
 const GATHER_MS = 40;
-/** Being told on this node at once. */
+/** Being told on this node at once, of those that it claims; and of those that it has enqueued itself, settled ones not counted. */
 const PARALLEL = 100;
+const MOST = 1_000;
 /** How long those under way may take when the process stops. */
 const DRAIN_MS = 15_000;
 
@@ -40,9 +41,11 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
 
   onApplicationBootstrap(): void {
     if (!this.cloud.switches.federation || this.handlers.localKinds.length === 0) return;
-    this.bell.onRing((kind) => {
-      if (kind === undefined || this.handlers.findLocal(kind)) this.wake();
+    this.bell.onRing((kind, claim) => {
+      if (claim) this.begin(claim);
+      else if (kind === undefined || this.handlers.findLocal(kind)) this.wake();
     });
+    this.bell.takesLocal = () => !this.stopped && this.underWay.size + this.told.length < MOST;
     this.poll = setInterval(() => this.wake(), POLL_MS);
     this.wake();
   }
@@ -71,7 +74,7 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async takeTurn(): Promise<void> {
     this.again = false;
-    const free = PARALLEL - this.underWay.size;
+    const free = Math.max(PARALLEL - this.underWay.size, 0);
     let claimed = 0;
     try {
       await this.settleTold();
@@ -82,7 +85,7 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
       this.logger.error(`cannot take a turn: ${error instanceof Error ? error.message : 'unknown'}`);
     }
     this.turn = undefined;
-    if (claimed > 0 || this.again) this.wake(claimed === free ? 0 : GATHER_MS);
+    if (claimed > 0 || this.again) this.wake(claimed === PARALLEL ? 0 : GATHER_MS);
   }
 
   private begin(claim: Claim): void {

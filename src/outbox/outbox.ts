@@ -3,7 +3,9 @@ import { OwnCloud } from '../host/own-cloud.js';
 import { randomId } from '../kernel/ids.js';
 import type { SealContext, Secret } from '../kernel/secret.js';
 import { Transactions } from '../persistence/transactions.js';
+import { LEASE_SECONDS } from './claims.js';
 import { DeliveryRow } from './delivery.entity.js';
+import { Handlers } from './handlers.js';
 import { OutboxBell } from './outbox-bell.js';
 
 const DAY = 24 * 60 * 60;
@@ -24,22 +26,33 @@ export interface Enqueued {
 
 /**
  * A part of a `with` that enqueues a delivery, named `delivery`; one, if `source` has a row, else none.
- * @param first number of the first of 7 parameters, the `valuesOf` a delivery
+ * @param first number of the first of 8 parameters, the `values` of a promise
  */
 export function deliveryPart(first: number, source: string): string {
-  const [id, kind, peer, orderingKey, meaning, sealed, horizon] = Array.from(
-    { length: 7 },
-    (_, at) => `$${first + at}`,
+  const [id, kind, peer, orderingKey, meaning, sealed, horizon, isLeased] = Array.from(
+    { length: 8 },
+    (_, index) => `$${first + index}`,
   );
   return `
   delivery as (
-    insert into federation.delivery (id, kind, peer, ordering_key, meaning, sealed, state, expires_at)
+    insert into federation.delivery
+      (id, kind, peer, ordering_key, meaning, sealed, state, expires_at, attempts, fence, lease_until)
     select ${id}, ${kind}, ${peer}, ${orderingKey}, ${meaning}::jsonb, ${sealed}, 'waiting',
-      now() + make_interval(secs => ${horizon}) from ${source}
+      now() + make_interval(secs => ${horizon}), ${isLeased}::boolean::int, ${isLeased}::boolean::int,
+      case when ${isLeased}::boolean then now() + make_interval(secs => ${LEASE_SECONDS}) end from ${source}
   )`;
 }
 
 const ENQUEUE = { name: 'outbox-enqueue', text: `with ${deliveryPart(1, '(select) as act')} select` };
+
+/** A delivery for SQL that enqueues it together with its act. */
+export interface Promised {
+  readonly id: string;
+  /** For `deliveryPart`. */
+  readonly values: readonly unknown[];
+  /** To be called once it has committed. */
+  committed(): void;
+}
 
 /** Where acts leave what is to be told to a peer: a row in the transaction of the act, sent after its commit. */
 @Injectable()
@@ -47,26 +60,34 @@ export class Outbox {
   constructor(
     private readonly transactions: Transactions,
     private readonly cloud: OwnCloud,
+    private readonly handlers: Handlers,
     private readonly bell: OutboxBell,
   ) {}
 
   /** Returns the delivery's id. @throws Error outside of a transaction: what is told must be true when it is told. */
   async enqueue(delivery: Enqueued): Promise<string> {
     if (!this.transactions.isRunning()) throw new Error('a delivery is enqueued in the transaction of its act');
-    const id = randomId();
-    await this.transactions.prepared(ENQUEUE, this.valuesOf(id, delivery));
-    this.transactions.afterCommit(() => this.added(delivery.kind));
+    const { id, values, committed } = this.promise(delivery, false);
+    await this.transactions.prepared(ENQUEUE, [...values]);
+    this.transactions.afterCommit(committed);
     return id;
   }
 
-  /** For SQL that enqueues together with its act, by `deliveryPart`; `added` follows once it has committed. */
-  valuesOf(id: string, { kind, peer, orderingKey, meaning, secret, horizon = HORIZON.ordinary }: Enqueued): unknown[] {
-    const sealed = secret ? this.cloud.sealKey.seal(secret, sealContext(id, peer)) : null;
-    return [id, kind, peer, orderingKey, JSON.stringify(meaning), sealed, horizon];
+  /**
+   * The first delivery of its ordering key, for SQL that enqueues it together with its act. What is told within the process
+   * is told by this node right after the commit: nobody has to claim it, unless this node dies.
+   */
+  promiseFirst(delivery: Enqueued): Promised {
+    return this.promise(delivery, this.handlers.findLocal(delivery.kind) !== undefined && this.bell.takesLocal());
   }
 
-  added(kind: string): void {
-    this.bell.ring(kind);
+  private promise(delivery: Enqueued, isLeased: boolean): Promised {
+    const id = randomId();
+    const { kind, peer, orderingKey, meaning, secret, horizon = HORIZON.ordinary } = delivery;
+    const sealed = secret ? this.cloud.sealKey.seal(secret, sealContext(id, peer)) : null;
+    const values = [id, kind, peer, orderingKey, JSON.stringify(meaning), sealed, horizon, isLeased];
+    const claim = { id, kind, peer, meaning, sealed, attempts: 1, fence: '1', expired: false };
+    return { id, values, committed: () => this.bell.ring(kind, isLeased ? claim : undefined) };
   }
 
   /** Takes back what is still waiting; an attempt under way finds its fence gone. */

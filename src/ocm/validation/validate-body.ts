@@ -1,6 +1,7 @@
 import { getMetadataStorage, ValidateNested, type ValidationError, validateSync } from 'class-validator';
 import { type FieldError, ValidationFailed } from '../../kernel/federation-error.js';
 import { isJsonObject, type JsonObject } from '../canonical-json.js';
+import { looksValid } from './looks-valid.js';
 
 export type BodyClass<T extends object> = new () => T;
 
@@ -30,10 +31,14 @@ export function validateBody<T extends object>(type: BodyClass<T>, body: unknown
   if (!isJsonObject(body)) throw ValidationFailed.of('body', 'INVALID');
   const unknown: FieldError[] = [];
   const instance = shape(type, body, '', unknown);
-  const fields = validateSync(instance, { validationError: { target: false } }).flatMap((error) => describe(error, ''));
+  const fields = looksValid(instance) ? [] : errorsOf(instance);
   if (rules.unknownProperties === 'refuse') fields.push(...unknown);
   if (fields.length > 0) throw new ValidationFailed(fields.slice(0, 100));
   return instance;
+}
+
+function errorsOf(instance: object): FieldError[] {
+  return validateSync(instance, { validationError: { target: false } }).flatMap((error) => describe(error, ''));
 }
 
 function shape<T extends object>(type: BodyClass<T>, body: JsonObject, path: string, unknown: FieldError[]): T {

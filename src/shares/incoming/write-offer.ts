@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail, entryParts } from '../../audit/audit-trail.js';
-import { randomId } from '../../kernel/ids.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import { inboxPart, isIdempotencyKey } from '../../outbox/inbox-part.js';
 import { deliveryPart, Outbox } from '../../outbox/outbox.js';
@@ -16,16 +15,16 @@ const SHARE_COLUMNS = `id, relationship_id, share_id, provider_id, owner, share_
 
 /**
  * Parameters: 1 relationship, 2 pin, 3 policy as judged, 4 name of the share among locks, 5 domain of the owner unless it is
- * the peer's host; 6 to 21 the share, 22 to 33 its audit entry, 34 to 40 its event, 41 to 44 key and answer.
+ * the peer's host; 6 to 21 the share, 22 to 33 its audit entry, 34 to 41 its event, 42 to 45 key and answer.
  */
 const WRITE = {
   name: 'shares-write-offer',
   text: `
-  with ${inboxPart(41)},
+  with ${inboxPart(42)},
   trusted as materialized (
     select r.id from federation.relationship r
     where r.id = $1 and r.pin = $2 and r.state = 'TRUSTED' and r.policy = $3::jsonb
-      and case when $42::text is null or exists (select from claimed)
+      and case when $43::text is null or exists (select from claimed)
         then pg_try_advisory_xact_lock_shared(${QUEUE}) and pg_try_advisory_xact_lock(${NAME('$4')}) else false end
     for share of r
   ),
@@ -71,18 +70,18 @@ export class WriteOffer {
    */
   async execute(peer: TrustedPeer, share: IncomingShareRow, key: string | undefined, answer: object): Promise<boolean> {
     if (share.shareId === null || (key !== undefined && !isIdempotencyKey(key))) return false;
-    const event = this.events.deliveryOf(invitation(share));
+    const event = this.outbox.promiseFirst(this.events.deliveryOf(invitation(share)));
     const values = [
       ...[peer.id, peer.pin, JSON.stringify(peer.policy), `${peer.id} ${share.shareId}`, foreignDomain(peer, share)],
       ...columnsOf(share),
       ...this.audit.valuesOf(offered(share)),
-      ...this.outbox.valuesOf(randomId(), event),
+      ...event.values,
       ...[peer.id, key ?? null, share.offerDigest, JSON.stringify(answer)],
     ];
     const written = await this.write(values);
     if (written) {
       this.audit.added();
-      this.outbox.added(event.kind);
+      event.committed();
     }
     return written;
   }
