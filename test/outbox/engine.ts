@@ -9,6 +9,7 @@ import {
   Delivers,
   type Delivery,
   DeliveryHandler,
+  LocalHandler,
   type Settlement,
 } from '../../src/outbox/delivery-handler.js';
 import { type Enqueued, Outbox } from '../../src/outbox/outbox.js';
@@ -54,6 +55,19 @@ export class ScriptedHandler extends DeliveryHandler<Message> {
   }
 }
 
+/** The same for what is told within the process. */
+@Injectable()
+@Delivers('local')
+export class ScriptedLocal extends LocalHandler<Message> {
+  readonly texts: string[] = [];
+  telling: (delivery: Delivery<Message>) => Promise<void> = async () => undefined;
+
+  override tell(delivery: Delivery<Message>): Promise<void> {
+    this.texts.push(delivery.meaning.text);
+    return this.telling(delivery);
+  }
+}
+
 /** One node: a process with nothing but an outbox. Several may work on one database. */
 export class Node {
   private constructor(private readonly app: TestingModule) {}
@@ -66,7 +80,7 @@ export class Node {
       sealKey: SEAL_KEY,
       adminToken: new Secret('bootstrap-token-of-at-least-32-characters'),
     });
-    @Module({ imports: [OutboxModule], providers: [ScriptedHandler] })
+    @Module({ imports: [OutboxModule], providers: [ScriptedHandler, ScriptedLocal] })
     class Capability {}
     const app = await Test.createTestingModule({
       imports: [
@@ -83,6 +97,10 @@ export class Node {
 
   get handler(): ScriptedHandler {
     return this.app.get(ScriptedHandler, { strict: false });
+  }
+
+  get local(): ScriptedLocal {
+    return this.app.get(ScriptedLocal, { strict: false });
   }
 
   get<T>(type: abstract new (...args: never[]) => T): T {
