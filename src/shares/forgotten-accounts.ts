@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Transactions } from '../persistence/transactions.js';
 
-/** Key of a queue before each account: what makes shares of it shares the place, what forgets it has it alone. */
-const QUEUE = `hashtextextended('entente account ' || $1, 0)`;
+/** Key of a queue before each account: what makes shares of it shares the place, what forgets it has it alone. @param id SQL */
+export const ACCOUNT = (id: string): string => `hashtextextended('entente account ' || ${id}, 0)`;
 
 /** Longer than anything that has found an account takes to write about it. */
 const REMEMBERED = `interval '1 hour'`;
@@ -20,7 +20,7 @@ export class ForgottenAccounts {
    * transaction has ended. Locks: after the relationship, before the share.
    */
   async holdKnown(accountId: string): Promise<boolean> {
-    await this.transactions.query(`select pg_advisory_xact_lock_shared(${QUEUE})`, [accountId]);
+    await this.transactions.query(`select pg_advisory_xact_lock_shared(${ACCOUNT('$1')})`, [accountId]);
     // A statement of its own: the one above began before whoever was waited for had committed.
     const forgotten = await this.transactions.query(
       `select from federation.forgotten_account where account_id = $1 and forgotten_at > now() - ${REMEMBERED}`,
@@ -31,7 +31,7 @@ export class ForgottenAccounts {
 
   /** From here on nothing is made for the account; what was being made is there. In the transaction that deletes it. */
   async add(accountId: string): Promise<void> {
-    await this.transactions.query(`select pg_advisory_xact_lock(${QUEUE})`, [accountId]);
+    await this.transactions.query(`select pg_advisory_xact_lock(${ACCOUNT('$1')})`, [accountId]);
     await this.transactions.query(
       `insert into federation.forgotten_account (account_id) values ($1)
        on conflict (account_id) do update set forgotten_at = now()`,

@@ -20,9 +20,9 @@ const JUDGED = `
 
 /**
  * Key of a fair queue before each row. Row locks are not fair: a peer that keeps enough calls under way, all of which share
- * the row, would keep whoever wants to end its trust waiting for ever.
+ * the row, would keep whoever wants to end its trust waiting for ever. @param id SQL
  */
-export const QUEUE = `hashtextextended('entente relationship ' || $1, 0)`;
+export const QUEUE = (id: string): string => `hashtextextended('entente relationship ' || ${id}, 0)`;
 
 /** Reads relationships, and holds them still while something is decided about them. */
 @Injectable()
@@ -84,7 +84,7 @@ export class Relationships {
   /** Whoever locks a row means to change it: copies of it are dropped at the commit. @throws NotFound */
   async lock(id: string): Promise<RelationshipRow> {
     this.transactions.afterCommit(() => this.copies.dropAll());
-    await this.transactions.query(`select pg_advisory_xact_lock(${QUEUE})`, [id]);
+    await this.transactions.query(`select pg_advisory_xact_lock(${QUEUE('$1')})`, [id]);
     const lock = { mode: 'pessimistic_write' } as const;
     const row = await this.transactions.repository(RelationshipRow).findOne({ where: { id }, lock });
     if (!row) throw new NotFound();
@@ -113,7 +113,7 @@ export class Relationships {
    * @throws CallerNotTrusted
    */
   async holdTrusted(peer: TrustedPeer): Promise<TrustedPeer> {
-    await this.transactions.query(`select pg_advisory_xact_lock_shared(${QUEUE})`, [peer.id]);
+    await this.transactions.query(`select pg_advisory_xact_lock_shared(${QUEUE('$1')})`, [peer.id]);
     const [row] = await this.transactions.query<JudgedRow>(
       `${JUDGED} where r.id = $1 and r.pin = $2 and r.state = 'TRUSTED' for share of r`,
       [peer.id, peer.pin],

@@ -105,6 +105,28 @@ describe('an offer that crosses with something else', () => {
     expect(await rowsNamed(body.shareId)).toEqual([]);
   });
 
+  it.each([
+    ['was deleted after its statement began', false],
+    ['is being deleted', true],
+  ])('comes to nothing for an account that %s', async (_, isUnderWay) => {
+    const [account] = await cloud.rows<{ id: string }>('select id from federation.account');
+    const body = offer(peer, bob);
+    const forget = `insert into federation.forgotten_account (account_id) values ('${account?.id}')`;
+    const lock = `select pg_advisory_xact_lock(hashtextextended('entente account ${account?.id}', 0)); ${forget}`;
+    let calling: Promise<CallResult | undefined> | undefined;
+    if (!isUnderWay) calling = overtaken(body, () => cloud.rows(forget));
+    else {
+      await whileHolding(cloud, lock, 'commit', async () => {
+        calling = peer.post('/shares', body);
+        await areWaiting();
+      });
+    }
+    const answer = await calling;
+    await cloud.rows('delete from federation.forgotten_account');
+    expect(codeOf(answer)).toEqual([400, 'VALIDATION_FAILED']);
+    expect(await rowsNamed(body.shareId)).toEqual([]);
+  });
+
   it('is accepted at once under a policy that was made while it was under way', async () => {
     const body = offer(peer, bob);
     let calling: Promise<CallResult> | undefined;

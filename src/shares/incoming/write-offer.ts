@@ -6,6 +6,7 @@ import { deliveryPart, Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { QUEUE } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
+import { ACCOUNT } from '../forgotten-accounts.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
 import { NAME } from './incoming-shares.js';
 import { invitation, offered } from './new-share.js';
@@ -25,10 +26,11 @@ const WRITE = {
     select r.id from federation.relationship r
     where r.id = $1 and r.pin = $2 and r.state = 'TRUSTED' and r.policy = $3::jsonb
       and case when $43::text is null or exists (select from claimed)
-        then pg_try_advisory_xact_lock_shared(${QUEUE}) and pg_try_advisory_xact_lock(${NAME('$4')}) else false end
+        then pg_try_advisory_xact_lock_shared(${QUEUE('$1')}) and pg_try_advisory_xact_lock_shared(${ACCOUNT('$12')})
+          and pg_try_advisory_xact_lock(${NAME('$4')}) else false end
     for share of r
   ),
-  free as materialized (select t.id from trusted t where federation.may_come(t.id, $8, $5)),
+  free as materialized (select t.id from trusted t where federation.may_come(t.id, $8, $12, $5)),
   share as (
     insert into federation.incoming_share (${SHARE_COLUMNS})
     select $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, $17, $18::jsonb, $19, $20, $21::timestamptz
@@ -49,10 +51,11 @@ const TAKEN_BACK = 'ENT01';
  * the host and the answer to its key; all of them or nothing. A transaction takes a dozen round trips for the same.
  *
  * Nothing is decided here: whatever is not as usual leaves nothing behind, and the transaction finds out what to say. So
- * does whatever crosses with it. It never waits for a lock that is held for the same peer or share (`try`): whoever ends the
- * trust goes first, and of two calls about one share the second. A change of the relationship that it does wait for
+ * does whatever crosses with it. It never waits for a lock that is held for the same peer, account or share (`try`): whoever
+ * ends the trust or the account goes first, and of two calls about one share the second. A change of the relationship that it does wait for
  * (`for share`) makes PostgreSQL judge the newest row again. And as the statement sees nothing that was committed after it
- * began, `may_come` looks again once the locks are held, for a withdrawal that came first, and the owner's domain.
+ * began, `may_come` looks again once the locks are held, for a withdrawal that came
+ * first, the recipient, and the owner's domain.
  */
 @Injectable()
 export class WriteOffer {
