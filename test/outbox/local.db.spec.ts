@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Claims } from '../../src/outbox/claims.js';
 import { deliveryPart, Outbox } from '../../src/outbox/outbox.js';
 import { OutboxBell } from '../../src/outbox/outbox-bell.js';
 import { Transactions } from '../../src/persistence/transactions.js';
@@ -101,6 +102,7 @@ describe('what is told within the process', () => {
     writer.local.telling = () => late.opened;
     const id = await tellFirst(writer, 'orphan');
     await until('it is being told', () => writer.local.texts.length === 1);
+    vi.spyOn(writer.get(Claims), 'claimLocal').mockResolvedValue([]);
     const other = await start();
     await db.rows(`update federation.delivery set lease_until = now() - interval '1 second' where id = $1`, id);
     other.get(OutboxBell).ring();

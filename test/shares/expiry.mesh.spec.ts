@@ -61,10 +61,11 @@ describe('a share that ends by itself', () => {
     await letItEnd(share);
     await Promise.all([told(clouds.one), told(clouds.one), told(clouds.two), told(clouds.two)]);
     await told(clouds.one);
-    await eventually('both are told', async () => alice.length > 0 && bob.length > 0);
-    const event = { type: 'share-expired', name: 'Notes' };
-    expect(alice.filter((one) => one.share === share.id)).toMatchObject([{ ...event, counterpart: clouds.bob }]);
-    expect(bob.filter((one) => one.share === mirror.id)).toMatchObject([{ ...event, counterpart: clouds.alice }]);
+    const ended = (events: typeof alice, id: string) =>
+      events.filter(({ type, share: about }) => type === 'share-expired' && about === id);
+    await eventually('both are told', async () => ended(alice, share.id).length * ended(bob, mirror.id).length > 0);
+    expect(ended(alice, share.id)).toMatchObject([{ name: 'Notes', counterpart: clouds.bob }]);
+    expect(ended(bob, mirror.id)).toMatchObject([{ name: 'Notes', counterpart: clouds.alice }]);
     for (const [cloud, id] of [
       [clouds.one, share.id],
       [clouds.two, mirror.id],

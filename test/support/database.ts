@@ -6,6 +6,9 @@ import { inject } from 'vitest';
 
 export type DatabaseAnswer = { readonly url: string; readonly template: string } | { readonly failure: string };
 
+/** SQLSTATE of a database with sessions. */
+const STILL_USED = '55006';
+
 export interface FreshDatabase {
   /** `postgres://…` of an empty, migrated database that nobody else uses. */
   readonly url: string;
@@ -21,7 +24,21 @@ export async function freshDatabase(): Promise<FreshDatabase> {
   const { url, template } = await askForServer();
   const name = `t_${randomBytes(8).toString('hex')}`;
   await inDatabase(url, `create database ${name} template ${template}`);
-  return { url: addressOf(url, name), drop: () => inDatabase(url, `drop database if exists ${name} with (force)`) };
+  return { url: addressOf(url, name), drop: () => dropDatabase(url, name) };
+}
+
+/** Sessions that were closed a moment ago end by themselves: one that is cut off would fail where nobody listens any more. */
+async function dropDatabase(url: string, name: string): Promise<void> {
+  const deadline = Date.now() + 2_000;
+  while (Date.now() < deadline) {
+    const isGone = await inDatabase(url, `drop database if exists ${name}`).then(
+      () => true,
+      (error: { code?: string }) => (error.code === STILL_USED ? false : Promise.reject(error)),
+    );
+    if (isGone) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await inDatabase(url, `drop database if exists ${name} with (force)`);
 }
 
 /** The same server, another database. */

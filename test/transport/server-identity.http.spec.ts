@@ -6,13 +6,16 @@ import {
   makeSelfSignedCertificate,
   spkiPin,
 } from '../../src/transport/certificates.js';
-import { PeerClient } from '../../src/transport/peer-client.js';
+import type { PeerClient } from '../../src/transport/peer-client.js';
 import type { ClientCredential, ServerProof } from '../../src/transport/peer-endpoint.js';
-import { judgeServer } from '../../src/transport/server-verdict.js';
 import { HostilePeer } from '../support/hostile-peer.js';
-import { credentialFrom, endpoint, lab, ourCredential, reasonOf } from './fixture.js';
 
 vi.mock('../../src/transport/server-verdict.js', { spy: true });
+// Modules are shared with other files, which may have loaded the genuine one.
+vi.resetModules();
+const { PeerClient: Client } = await import('../../src/transport/peer-client.js');
+const { judgeServer } = await import('../../src/transport/server-verdict.js');
+const { credentialFrom, endpoint, lab, ourCredential, reasonOf } = await import('./fixture.js');
 
 const HOST = 'b.lab.localhost';
 const WEB: ServerProof = { kind: 'web' };
@@ -32,7 +35,7 @@ beforeAll(async () => {
   genuine = await roots.issue(HOST);
   credential = await ourCredential();
   peer = await HostilePeer.start({ host: HOST, webCertificate: genuine });
-  client = new PeerClient(lab({ extraRoots: [roots.certificate] }));
+  client = new Client(lab({ extraRoots: [roots.certificate] }));
 });
 
 afterEach(() => {
