@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { AlertsController } from './alerts/alerts.controller.js';
 import { AuditController } from './audit/audit.controller.js';
 import { BearerStrategy } from './bearer.strategy.js';
 import { Credentials } from './credentials.js';
@@ -10,7 +11,7 @@ import { TokensController } from './tokens/tokens.controller.js';
 /** Global, because the guard that `@ForOperator()` and `@ForHost()` bring along is built in the module of each controller. */
 @Global()
 @Module({
-  controllers: [TokensController, AuditController],
+  controllers: [TokensController, AlertsController, AuditController],
   providers: [BearerStrategy, Credentials, IssueToken, ListTokens, RevokeToken],
   exports: [Credentials],
 })

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { Alerts } from './alerts.js';
 import { HeadProof } from './audit-head.js';
 import { AuditSealer } from './audit-sealer.js';
 import { AuditTrail } from './audit-trail.js';
@@ -9,7 +10,7 @@ import { VerifyChain } from './verify-chain.js';
 /** The trail of what was done here. Needs the persistence module beside it. */
 @Global()
 @Module({
-  providers: [AuditTrail, AuditSealer, HeadProof, VerifyChain, SearchEntries, RefusalCounter],
-  exports: [AuditTrail, AuditSealer, VerifyChain, SearchEntries, RefusalCounter],
+  providers: [AuditTrail, Alerts, AuditSealer, HeadProof, VerifyChain, SearchEntries, RefusalCounter],
+  exports: [AuditTrail, Alerts, AuditSealer, VerifyChain, SearchEntries, RefusalCounter],
 })
 export class AuditModule {}

@@ -3,6 +3,7 @@ import { Audit1795000000200 } from './1795000000200-audit.js';
 import { Sharing1795100000100 } from './1795100000100-sharing.js';
 import { Receiving1795100000200 } from './1795100000200-receiving.js';
 import { ForgottenAccounts1795100000310 } from './1795100000310-forgotten-accounts.js';
+import { Alerts1795200000050 } from './1795200000050-alerts.js';
 
 /** In the order of their timestamps. Expand first; contract a release later. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   Sharing1795100000100,
   Receiving1795100000200,
   ForgottenAccounts1795100000310,
+  Alerts1795200000050,
 ];
