@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { randomId } from '../kernel/ids.js';
-import { type Actor, type RequestContext, runInContext } from '../kernel/request-context.js';
+import { HOST_IN_PROCESS, type RequestContext, runInContext, STRANGER } from '../kernel/request-context.js';
 import type { AddressedToUs } from './addressed-to-us.js';
 import { type Answer, onTheWire, refusal, send } from './answers.js';
 import { type Exchange, InFlight } from './in-flight.js';
@@ -11,13 +11,12 @@ import { SECURITY_HEADERS } from './security-headers.js';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
-const STRANGER: Actor = { kind: 'stranger', id: '' };
-
 /**
  * The outermost layer of every listener: gives each request its id and its context, refuses what no route can mean, knows
  * what is in flight. Requests that are ours get our headers and one line in the log, and must be addressed to us. Where
  * we are alone that is every request, judged before anything routes it, so that no path, method or failure of the router
- * goes around it; beside a host it is those that have been routed to us (`claim`), and those that nothing could read.
+ * goes around it; beside a host it is those that have been routed to us (`claim`), and those that nothing could read. A request
+ * that is not ours acts for the host.
  */
 export class Edge {
   private readonly inFlight = new InFlight((exchange) => this.say(exchange));
@@ -40,7 +39,7 @@ export class Edge {
   }
 
   readonly receive: RequestHandler = (request, response) => {
-    const context: RequestContext = { requestId: randomId(), actor: STRANGER };
+    const context: RequestContext = { requestId: randomId(), actor: HOST_IN_PROCESS };
     runInContext(context, () => {
       const authority = this.addressedToUs.rewrite(request);
       const startedAt = performance.now();
@@ -58,6 +57,11 @@ export class Edge {
   routed(request: IncomingMessage, pattern: string | undefined): void {
     const exchange = this.inFlight.of(request);
     if (exchange && pattern) exchange.route = pattern;
+  }
+
+  /** Whether it came through a listener, and runs in the context that it got there. */
+  hasReceived(request: IncomingMessage): boolean {
+    return this.inFlight.of(request) !== undefined;
   }
 
   /** A request has reached a route of ours. Answers it, and says so, if it may go no further. */
@@ -90,7 +94,7 @@ export class Edge {
     const broken = exchanges.at(-1);
     const requestId = broken?.context.requestId ?? randomId();
     socket.end(onTheWire(answer, requestId), () => socket.destroy());
-    if (broken) Object.assign(broken, { isOurs: true }).response.statusCode = answer.status;
+    if (broken) breakOff(broken).response.statusCode = answer.status;
     else
       this.log({ requestId, method: '-', route: '-', status: answer.status, ms: 0, actor: STRANGER, aborted: false });
   };
@@ -142,8 +146,15 @@ function own(exchange: Exchange): void {
   if (exchange.isOurs) return;
   exchange.isOurs = true;
   const { response, context } = exchange;
+  context.actor = STRANGER;
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
   response.setHeader('x-request-id', context.requestId);
+}
+
+/** It is answered by us, so it gets our line. What a handler of the host does meanwhile goes on as it began. */
+function breakOff(exchange: Exchange): Exchange {
+  if (exchange.isOurs) return exchange;
+  return Object.assign(exchange, { isOurs: true, context: { ...exchange.context, actor: STRANGER } });
 }
 
 /** Node's own code for a request that took too long. */

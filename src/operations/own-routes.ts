@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
 import { federationPaths } from '../access/federation-route.js';
-import { type Actor, currentContext, runInContext } from '../kernel/request-context.js';
+import { runInContext, STRANGER } from '../kernel/request-context.js';
 import { acceptRawBodies, keepRawBodyParser } from '../ocm/http/raw-body.js';
 import type { Edge } from './edge.js';
 import { markAsOurs } from './own-requests.js';
@@ -24,8 +24,6 @@ interface Reply {
 type Server = {
   addHook(name: 'onRequest', hook: (request: Request, reply: Reply, done: () => void) => void): unknown;
 } & Parameters<typeof acceptRawBodies<Request>>[0];
-
-const STRANGER: Actor = { kind: 'stranger', id: '' };
 
 /** Tells the routes of the federation tier from those of the host, and sees to it that only they are treated as ours. */
 export class OwnRoutes {
@@ -59,7 +57,8 @@ export class OwnRoutes {
     this.edge.routed(request.raw, request.routeOptions.url);
     if (!isOurs(request)) done();
     else if (this.edge.claim(request.raw)) reply.hijack();
-    else if (currentContext().requestId) goOn(done);
+    else if (this.edge.hasReceived(request.raw)) goOn(done);
+    // What `app.inject()` makes up is nobody's yet, whoever made it up.
     else runInContext({ requestId: request.id, actor: STRANGER }, () => goOn(done));
   }
 }

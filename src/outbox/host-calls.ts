@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
 import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
-import { currentContext } from '../kernel/request-context.js';
+import { currentContext, HOST_IN_PROCESS } from '../kernel/request-context.js';
 import { canonicalJson } from '../ocm/canonical-json.js';
 import { Transactions } from '../persistence/transactions.js';
 
@@ -23,7 +23,7 @@ interface Remembered {
 
 /**
  * What the host was answered under which key: for 24 hours a repeat has no second effect and gets the same answer. Keys of
- * different credentials never meet; a host in process counts as one of its own.
+ * different credentials never meet; a host in process is one more, whatever led it to call.
  */
 @Injectable()
 export class HostCalls {
@@ -92,9 +92,10 @@ export class HostCalls {
   }
 }
 
-/** Who calls: the id of a host's credential. */
+/** Who calls: a credential of the host over HTTP, or the host in process, be it on behalf of an event or another's request. */
 function credential(): string {
-  const { kind, id } = currentContext().actor;
+  const { actor } = currentContext();
+  const { kind, id } = actor.kind === 'host' ? actor : HOST_IN_PROCESS;
   return `${kind}:${id}`;
 }
 

@@ -1,7 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
 import { randomId } from '../kernel/ids.js';
-import { runInContext } from '../kernel/request-context.js';
+import { HOST_IN_PROCESS, runInContext } from '../kernel/request-context.js';
 import { type Claim, Claims, FenceLost } from './claims.js';
 import { Handlers } from './handlers.js';
 import { OutboxBell } from './outbox-bell.js';
@@ -89,8 +89,8 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private begin(claim: Claim): void {
-    const actor = { kind: 'system', id: 'outbox' } as const;
-    const done = runInContext({ requestId: randomId(), actor }, () => this.tellLocally.execute(claim))
+    // What the host does about what it is told is the host's.
+    const done = runInContext({ requestId: randomId(), actor: HOST_IN_PROCESS }, () => this.tellLocally.execute(claim))
       .then((isTold) => void (isTold && this.told.push(claim)))
       .catch((error: unknown) => this.logger.error(`delivery ${claim.id}: ${String(error)}`))
       .finally(() => {

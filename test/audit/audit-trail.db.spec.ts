@@ -61,10 +61,10 @@ describe('recording', () => {
     expect(Date.parse(entry?.at ?? '')).toBeLessThanOrEqual(Date.now());
   });
 
-  it('names the system where no request is the cause', async () => {
+  it('names the host in process where no request is the cause', async () => {
     await transactions.run(() => trail.record({ action: 'share.expired', object: 'share:s2' }));
     expect(await entriesOf('share:s2')).toMatchObject([
-      { actorKind: 'system', actor: 'entente', peer: null, details: {} },
+      { actorKind: 'host', actor: 'in-process', peer: null, details: {} },
     ]);
   });
 

@@ -7,8 +7,8 @@ function contextOf(requestId: string): RequestContext {
 }
 
 describe('the context of a request', () => {
-  it('is the system’s own where no request caused the work', () => {
-    expect(currentContext()).toEqual({ requestId: '', actor: { kind: 'system', id: 'entente' } });
+  it('is that of a host in process where nobody has set one', () => {
+    expect(currentContext()).toEqual({ requestId: '', actor: { kind: 'host', id: 'in-process' } });
   });
 
   it('is seen by everything that the work awaits', async () => {

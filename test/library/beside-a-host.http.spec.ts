@@ -10,6 +10,7 @@ import {
   Controller,
   type ExecutionContext,
   Get,
+  Inject,
   Injectable,
   Module,
   type NestInterceptor,
@@ -18,15 +19,17 @@ import {
   Post,
   Scope,
 } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE, HttpAdapterHost, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { map } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ForAnyone } from '../../src/access/audience.js';
 import { AlsoOnFederationRoutes, createFederationAdapter, isFederationRoute } from '../../src/index.js';
+import { type Actor, currentContext } from '../../src/kernel/request-context.js';
 import { RawBody } from '../../src/ocm/http/raw-body.js';
 import { LeaveGlobalsOut } from '../../src/operations/leave-globals-out.js';
 import { LIMITS } from '../../src/operations/limits.js';
+import type { RequestLine } from '../../src/operations/logging.js';
 
 class Text {
   text: string;
@@ -40,6 +43,11 @@ class OurController {
     return { isRaw: body instanceof RawBody };
   }
 
+  @Get('actor')
+  actor(): Actor {
+    return currentContext().actor;
+  }
+
   @Get(':id')
   one(@Param('id') id: string): object {
     return { id };
@@ -48,6 +56,20 @@ class OurController {
 
 @Controller('theirs')
 class TheirController {
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost) {}
+
+  @Get('actor')
+  actor(): Actor {
+    return currentContext().actor;
+  }
+
+  @Get('around-ours')
+  async aroundOurs(): Promise<object> {
+    const server = this.host.httpAdapter.getInstance<{ inject(url: string): Promise<{ json(): object }> }>();
+    const ours = await server.inject('/ours/actor');
+    return { ours: ours.json(), own: currentContext().actor };
+  }
+
   @Post()
   read(@Body() body: Text): object {
     return { body };
@@ -113,11 +135,12 @@ const LET_ME_IN = { 'x-let-me': 'in', 'content-type': 'application/json' };
 
 describe('routes of ours beside those of a host', () => {
   let app: NestFastifyApplication;
+  const lines: RequestLine[] = [];
   beforeAll(async () => {
     const adapter = createFederationAdapter({
       origins: ['https://cloud1.localhost'],
       askForClientCertificates: false,
-      log: () => undefined,
+      log: (line) => lines.push(line),
     });
     app = await NestFactory.create<NestFastifyApplication>(HostModule, adapter, { logger: false });
     app.setGlobalPrefix('ours');
@@ -142,6 +165,21 @@ describe('routes of ours beside those of a host', () => {
     });
     expect(theirs.json()).toEqual({ wrapped: { body: { shouted: { text: 'a' } } } });
     expect((await app.inject({ url: '/ours/theirs/a', headers: LET_ME_IN })).json()).toEqual({ wrapped: { id: 'A' } });
+  });
+
+  it('are called by strangers; the host’s own are where the host acts, and calling ours changes nothing of that', async () => {
+    const port = (app.getHttpServer().address() as AddressInfo).port;
+    const get = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: LET_ME_IN });
+      return answer.json();
+    };
+    const [stranger, host] = [
+      { kind: 'stranger', id: '' },
+      { kind: 'host', id: 'in-process' },
+    ];
+    expect((await app.inject('/ours/actor')).json()).toEqual(stranger);
+    expect(await get('/ours/theirs/actor')).toEqual({ wrapped: host });
+    expect(await get('/ours/theirs/around-ours')).toEqual({ wrapped: { ours: stranger, own: host } });
   });
 
   it('are seen by what says that it wants to, and can be told apart', async () => {
@@ -173,6 +211,16 @@ describe('routes of ours beside those of a host', () => {
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(answer).toContain(says);
     expect(answer.includes('content-security-policy')).toBe(status === 400);
+  });
+
+  it('are not what a broken body was for: the line about our answer names a stranger', async () => {
+    lines.length = 0;
+    const socket = connect((app.getHttpServer().address() as AddressInfo).port, '127.0.0.1');
+    socket.write(
+      'POST /ours/theirs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+    );
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+    await vi.waitFor(() => expect(lines).toMatchObject([{ status: 400, actor: { kind: 'stranger', id: '' } }]));
   });
 
   it('wait no longer for a body than they ever did, while a host may wait for an upload', async () => {

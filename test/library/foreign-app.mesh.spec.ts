@@ -14,6 +14,7 @@ import {
   IntrospectToken,
   OfferShare,
   Secret,
+  Transactions,
   WithdrawShare,
 } from '../../src/index.js';
 import { eventually, freePort, inState, TestCloud } from '../support/cloud.js';
@@ -70,6 +71,13 @@ const ask = (path: string, options: CallOptions = {}) => call(origin, { ca: auth
 const asAlice = (path: string, options: CallOptions = {}) =>
   ask(path, { ...options, headers: { ...SESSION, ...options.headers } });
 const act = <T>(type: abstract new (...args: never[]) => T): T => platform.get<T>(type as never, { strict: false });
+
+/** Who did what to an object, as the audit trail has it. */
+const trailOf = (object: string) =>
+  act(Transactions).query<{ action: string; by: string }>(
+    `select action, actor_kind || ' ' || actor as by from federation.audit_entry where object = $1 order by at, id`,
+    [object],
+  );
 
 describe("the host's own routes", () => {
   it('read JSON by the host’s own pipe', async () => {
@@ -235,6 +243,13 @@ describe('a platform that shares in process', () => {
     expect(await act(IntrospectToken).execute(token)).toMatchObject({ scope: 'read_write' });
     await act(WithdrawShare).execute(share);
     expect(await act(IntrospectToken).execute(token)).toEqual({ active: false });
+    expect(await trailOf(`outgoing-share:${share}`)).toEqual([
+      { action: 'share.created', by: 'host in-process' },
+      { action: 'share.delivered', by: 'system outbox' },
+      { action: 'share.accepted', by: expect.stringMatching(/^peer /) },
+      { action: 'share.changed', by: 'host in-process' },
+      { action: 'share.withdrawn', by: 'host in-process' },
+    ]);
   });
 
   it('takes a folder of bob’s for alice, and hands out its access', async () => {

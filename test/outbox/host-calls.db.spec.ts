@@ -77,6 +77,22 @@ describe('a POST of the host under an Idempotency-Key', () => {
     expect(await call({ key: 'k', actor: { kind: 'host', id: 'token-2' } })).toEqual({ number: 2 });
   });
 
+  it.each<Actor>([
+    { kind: 'peer', id: 'peer-1' },
+    { kind: 'stranger', id: '' },
+    { kind: 'system', id: 'outbox' },
+    { kind: 'host', id: 'in-process' },
+  ])('of the host in process is one key, also while it acts on behalf of a $kind', async (actor) => {
+    const execute = () => node.get(HostCalls).once({ act: 'a', key: 'k', meaning: {} }, async () => ({ first: true }));
+    await execute();
+    expect(await call({ key: 'other', act: 'a', meaning: {}, actor })).toEqual({ number: 1 });
+    expect(await call({ key: 'k', act: 'a', meaning: {}, actor })).toEqual({ first: true });
+    expect(await db.rows('select distinct credential from federation.host_call')).toEqual([
+      { credential: 'host:in-process' },
+    ]);
+    expect(await call({ key: 'k', act: 'a', meaning: {} })).toEqual({ number: 2 });
+  });
+
   it('that failed leaves its key free, and nothing else behind', async () => {
     const work = async () => {
       await node.get(Transactions).query(`insert into federation.inbox (peer, key, digest) values ('mark', 'k', '')`);
