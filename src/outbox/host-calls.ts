@@ -35,7 +35,8 @@ export class HostCalls {
   /**
    * Runs the work once per key, in one transaction with the memory of its answer. Two calls with one key at once: the
    * second waits for the first and gives its answer. What fails leaves the key free.
-   * @param prepare what is asked of others before the transaction begins; not asked again for a repeat
+   * @param prepare what is asked of others before the transaction begins; not asked again for a repeat, and its failure
+   *   does not count if another call with the key has got an answer meanwhile
    * @throws StateConflict if the key was used for something else, ValidationFailed if it is no key
    */
   async once<Answer extends object, Prepared = undefined>(
@@ -53,7 +54,14 @@ export class HostCalls {
     const digest = this.cloud.sealKey.digest(canonicalJson({ [call.act]: call.meaning }));
     const known = await this.find(key);
     if (known) return answerOf<Answer>(known, digest);
-    const prepared = await ready();
+    let prepared: Prepared;
+    try {
+      prepared = await ready();
+    } catch (error) {
+      const meanwhile = await this.find(key);
+      if (meanwhile) return answerOf<Answer>(meanwhile, digest);
+      throw error;
+    }
     return this.transactions.run(async () => {
       if (await this.isFirst(key, digest)) return this.remember(key, await work(prepared));
       const first = await this.find(key);

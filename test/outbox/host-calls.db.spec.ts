@@ -127,6 +127,35 @@ describe('a POST of the host under an Idempotency-Key', () => {
     expect(asked).toEqual([false]);
   });
 
+  describe('whose preparation fails', () => {
+    const failing = (meanwhile: () => Promise<unknown>, meaning = {}) =>
+      runInContext({ requestId: 'r', actor: HOST }, () =>
+        node.get(HostCalls).once(
+          { act: 'shares.create', key: 'k', meaning },
+          async () => ({ number: 0 }),
+          async () => {
+            await meanwhile();
+            throw new RangeError('nobody answers');
+          },
+        ),
+      );
+    const first = () => call({ key: 'k', meaning: {} });
+
+    it('gives the answer that another call has got meanwhile', async () => {
+      expect(await failing(first)).toEqual({ number: 1 });
+      expect(done).toHaveLength(1);
+    });
+
+    it('is a conflict if that was another call', async () => {
+      await expect(failing(first, { name: 'b' })).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
+    });
+
+    it('fails if there is none, and leaves the key free', async () => {
+      await expect(failing(async () => undefined)).rejects.toThrow('nobody answers');
+      expect(await first()).toEqual({ number: 1 });
+    });
+  });
+
   it.each(['', ' ', 'a b', 'ä', 'k'.repeat(256)])('"%.10s" is no key', async (key) => {
     await expect(call({ key })).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
     expect(done).toEqual([]);
