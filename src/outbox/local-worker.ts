@@ -10,11 +10,14 @@ import { TellLocally } from './tell-locally.js';
 const POLL_MS = 1_000;
 /** So that what is enqueued one by one is claimed and settled together. */
 const GATHER_MS = 40;
-/** Being told on this node at once, of those that it claims; and of those that it has enqueued itself, settled ones not counted. */
+/** How many that it has claimed this node tells at once. */
 const PARALLEL = 100;
+/** How many that it has enqueued itself it tells at once, with all that waits to be settled; others are left to be claimed. */
 const MOST = 1_000;
 /** How long those under way may take when the process stops. */
 const DRAIN_MS = 15_000;
+
+type UnderWay = Map<string, { readonly claim: Claim; readonly done: Promise<void> }>;
 
 /**
  * Tells what is meant for this process itself. The promises, leases and fences are those of deliveries to peers; but there
@@ -23,8 +26,11 @@ const DRAIN_MS = 15_000;
 @Injectable()
 export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Outbox');
-  private readonly underWay = new Map<string, { readonly claim: Claim; readonly done: Promise<void> }>();
+  /** Enqueued under a lease of this node. However many they are, they keep nothing from being claimed. */
+  private readonly own: UnderWay = new Map();
+  private readonly claimed: UnderWay = new Map();
   private readonly told: Claim[] = [];
+  private givenBack: Promise<unknown> = Promise.resolve();
   private poll: NodeJS.Timeout | undefined;
   /** Set from the first wake to the end of the turn that it leads to. */
   private turn: { readonly timer: NodeJS.Timeout; done?: Promise<void> } | undefined;
@@ -42,10 +48,10 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
   onApplicationBootstrap(): void {
     if (!this.cloud.switches.federation || this.handlers.localKinds.length === 0) return;
     this.bell.onRing((kind, claim) => {
-      if (claim) this.begin(claim);
+      if (claim) this.begin([claim], this.own);
       else if (kind === undefined || this.handlers.findLocal(kind)) this.wake();
     });
-    this.bell.takesLocal = () => !this.stopped && this.underWay.size + this.told.length < MOST;
+    this.bell.takesLocal = () => !this.stopped && this.own.size + this.told.length < MOST;
     this.poll = setInterval(() => this.wake(), POLL_MS);
     this.wake();
   }
@@ -56,11 +62,15 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
     clearInterval(this.poll);
     clearTimeout(this.turn?.timer);
     await this.turn?.done;
-    const drained = Promise.all([...this.underWay.values()].map(({ done }) => done));
+    const drained = Promise.all(this.underWay().map(({ done }) => done));
     await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
     await this.settleTold();
-    const left = [...this.underWay.values()].map(({ claim }) => claim);
-    if (left.length > 0) await this.claims.release(left);
+    this.giveBack(this.underWay().map(({ claim }) => claim));
+    await this.givenBack;
+  }
+
+  private underWay() {
+    return [...this.own.values(), ...this.claimed.values()];
   }
 
   private wake(after = GATHER_MS): void {
@@ -74,12 +84,12 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async takeTurn(): Promise<void> {
     this.again = false;
-    const free = Math.max(PARALLEL - this.underWay.size, 0);
+    const free = PARALLEL - this.claimed.size;
     let claimed = 0;
     try {
       await this.settleTold();
       const claims = free > 0 && !this.stopped ? await this.claims.claimLocal(free) : [];
-      for (const claim of claims) this.begin(claim);
+      this.begin(claims, this.claimed);
       claimed = claims.length;
     } catch (error) {
       this.logger.error(`cannot take a turn: ${error instanceof Error ? error.message : 'unknown'}`);
@@ -88,16 +98,30 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
     if (claimed > 0 || this.again) this.wake(claimed === PARALLEL ? 0 : GATHER_MS);
   }
 
-  private begin(claim: Claim): void {
+  /** What was promised before a stop, and committed after it, need not wait for the end of its lease either. */
+  private begin(claims: readonly Claim[], among: UnderWay): void {
+    if (this.stopped) this.giveBack(claims);
+    else for (const claim of claims) this.tell(claim, among);
+  }
+
+  private tell(claim: Claim, among: UnderWay): void {
     // What the host does about what it is told is the host's.
     const done = runInContext({ requestId: randomId(), actor: HOST_IN_PROCESS }, () => this.tellLocally.execute(claim))
       .then((isTold) => void (isTold && this.told.push(claim)))
       .catch((error: unknown) => this.logger.error(`delivery ${claim.id}: ${String(error)}`))
       .finally(() => {
-        this.underWay.delete(claim.id);
+        among.delete(claim.id);
         this.wake();
       });
-    this.underWay.set(claim.id, { claim, done });
+    among.set(claim.id, { claim, done });
+  }
+
+  private giveBack(claims: readonly Claim[]): void {
+    if (claims.length === 0) return;
+    const release = this.claims.release(claims).catch((error: unknown) => {
+      this.logger.error(`what is left waits for the end of its lease: ${String(error)}`);
+    });
+    this.givenBack = Promise.all([this.givenBack, release]);
   }
 
   private async settleTold(): Promise<void> {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Claims } from '../../src/outbox/claims.js';
+import { LocalWorker } from '../../src/outbox/local-worker.js';
 import { deliveryPart, Outbox } from '../../src/outbox/outbox.js';
 import { OutboxBell } from '../../src/outbox/outbox-bell.js';
 import { Transactions } from '../../src/persistence/transactions.js';
@@ -122,6 +123,55 @@ describe('what is told within the process', () => {
     const other = await start();
     await until('another node tells it', () => isDelivered(id));
     expect(other.local.texts).toEqual(['left']);
+  });
+
+  it('does not wait for what the node has enqueued itself, however much that is', async () => {
+    const node = await start();
+    const slow = gate();
+    node.local.telling = ({ meaning }) => (meaning.text.startsWith('own') ? slow.opened : Promise.resolve());
+    const own = await Promise.all(Array.from({ length: 120 }, (_, at) => tellFirst(node, `own ${at}`)));
+    await until('they are being told', () => node.local.texts.length === own.length);
+    const claimed = await tell(node, 'claimed');
+    await until('it is told', () => isDelivered(claimed));
+    expect(await db.rows(`select id from federation.delivery where state = 'delivered'`)).toEqual([{ id: claimed }]);
+    slow.open();
+    for (const id of own) await until('its own are told, too', () => isDelivered(id));
+  });
+
+  it('is given back by a node that stopped between promise and commit, untold', async () => {
+    const node = await start();
+    const promised = node
+      .get(Outbox)
+      .promiseFirst({ kind: 'local', peer: 'here', orderingKey: 'late', meaning: { text: 'late' } });
+    const sql = { name: 'test-late', text: `with ${deliveryPart(1, '(select) as act')} select` };
+    await node.get(Transactions).prepared(sql, [...promised.values]);
+    expect(await db.delivery(promised.id)).toMatchObject({ attempts: 1, lease_until: expect.any(Date) });
+    const stopping = node.get(LocalWorker).beforeApplicationShutdown();
+    promised.committed();
+    await stopping;
+    expect(await db.delivery(promised.id)).toMatchObject({ state: 'waiting', attempts: 0, lease_until: null });
+    expect(node.local.texts).toEqual([]);
+  });
+
+  it('is given back by a node that stops while it claims', async () => {
+    const node = await start();
+    const [claimed, mayReturn] = [gate(), gate()];
+    const claims = node.get(Claims);
+    const claimLocal = claims.claimLocal.bind(claims);
+    vi.spyOn(claims, 'claimLocal').mockImplementation(async (limit) => {
+      const found = await claimLocal(limit);
+      if (found.length === 0) return found;
+      claimed.open();
+      await mayReturn.opened;
+      return found;
+    });
+    const id = await tell(node, 'claimed late');
+    await claimed.opened;
+    const stopping = node.get(LocalWorker).beforeApplicationShutdown();
+    mayReturn.open();
+    await stopping;
+    expect(await db.delivery(id)).toMatchObject({ state: 'waiting', attempts: 0, lease_until: null });
+    expect(node.local.texts).toEqual([]);
   });
 
   it('is settled or given back by a node that stops', async () => {
