@@ -33,7 +33,7 @@ export class AttemptDelivery {
       else if (attempt.kind === 'retry') await this.postpone(claim, attempt);
     } catch (error) {
       if (error instanceof FenceLost) return this.logger.warn(error.message);
-      this.logger.error(`delivery ${claim.id} (${claim.kind}) failed here`, error instanceof Error ? error.stack : '');
+      this.logger.error(`delivery ${claim.id} (${claim.kind}) failed here`, error);
       if (claim.expired) await this.bury(claim);
       else await this.postpone(claim, { kind: 'retry', reason: INTERNAL });
     }
@@ -47,7 +47,7 @@ export class AttemptDelivery {
       if (handler) return await this.settle(claim, handler, { id, peer, meaning, attempt }, EXPIRED_HERE);
     } catch (error) {
       if (error instanceof FenceLost) return;
-      this.logger.error(`delivery ${id} (${claim.kind}) cannot be settled`, error instanceof Error ? error.stack : '');
+      this.logger.error(`delivery ${id} (${claim.kind}) cannot be settled`, error);
     }
     await this.claims.settle(claim, 'expired', INTERNAL);
   }

@@ -22,7 +22,7 @@ export class ForgetCalls implements OnApplicationBootstrap, BeforeApplicationShu
 
   onApplicationBootstrap(): void {
     const run = () => {
-      this.running = this.execute().catch((error: unknown) => this.logger.error(`old calls stay: ${String(error)}`));
+      this.running = this.execute().catch((error: unknown) => this.logger.error('old calls stay', error));
     };
     this.timer = setInterval(run, HOUR_MS).unref();
     run();

@@ -92,7 +92,7 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
       this.begin(claims, this.claimed);
       claimed = claims.length;
     } catch (error) {
-      this.logger.error(`cannot take a turn: ${error instanceof Error ? error.message : 'unknown'}`);
+      this.logger.error('cannot take a turn', error);
     }
     this.turn = undefined;
     if (claimed > 0 || this.again) this.wake(claimed === PARALLEL ? 0 : GATHER_MS);
@@ -108,7 +108,7 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
     // What the host does about what it is told is the host's.
     const done = runInContext({ requestId: randomId(), actor: HOST_IN_PROCESS }, () => this.tellLocally.execute(claim))
       .then((isTold) => void (isTold && this.told.push(claim)))
-      .catch((error: unknown) => this.logger.error(`delivery ${claim.id}: ${String(error)}`))
+      .catch((error: unknown) => this.logger.error(`delivery ${claim.id}`, error))
       .finally(() => {
         among.delete(claim.id);
         this.wake();
@@ -119,7 +119,7 @@ export class LocalWorker implements OnApplicationBootstrap, BeforeApplicationShu
   private giveBack(claims: readonly Claim[]): void {
     if (claims.length === 0) return;
     const release = this.claims.release(claims).catch((error: unknown) => {
-      this.logger.error(`what is left waits for the end of its lease: ${String(error)}`);
+      this.logger.error('what is left waits for the end of its lease', error);
     });
     this.givenBack = Promise.all([this.givenBack, release]);
   }

@@ -74,14 +74,14 @@ export class OutboxWorker implements OnApplicationBootstrap, BeforeApplicationSh
         if (claims.length > 0) this.again = true;
       }
     } catch (error) {
-      this.logger.error(`cannot claim deliveries: ${error instanceof Error ? error.message : 'unknown'}`);
+      this.logger.error('cannot claim deliveries', error);
     }
   }
 
   private begin(claim: Claim): void {
     const actor = { kind: 'system', id: 'outbox' } as const;
     const done = runInContext({ requestId: randomId(), actor }, () => this.attemptDelivery.execute(claim))
-      .catch((error: unknown) => this.logger.error(`delivery ${claim.id}: ${String(error)}`))
+      .catch((error: unknown) => this.logger.error(`delivery ${claim.id}`, error))
       .finally(() => {
         this.underWay.delete(claim.id);
         this.wake();

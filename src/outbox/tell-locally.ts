@@ -21,8 +21,7 @@ export class TellLocally {
   /** @returns whether it was told and is still to be settled */
   async execute(claim: Claim): Promise<boolean> {
     const reason = await this.tell(claim).catch((error: unknown) => {
-      const stack = error instanceof Error ? error.stack : '';
-      this.logger.error(`delivery ${claim.id} (${claim.kind}) failed here`, stack);
+      this.logger.error(`delivery ${claim.id} (${claim.kind}) failed here`, error);
       return INTERNAL;
     });
     if (reason === undefined) return true;

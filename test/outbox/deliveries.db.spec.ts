@@ -244,6 +244,24 @@ describe('the outbox', () => {
       expect((await db.delivery(poison)).wait).toBeGreaterThan(15);
     });
 
+    it.each([
+      ['to a peer', 'test'],
+      ['within the process', 'local'],
+    ])('what is thrown %s is logged by its place and kind, not with the text that it quotes', async (_, kind) => {
+      const readsWhatIsNoJson = async () => JSON.parse('a secret that is no JSON') as never;
+      node.handler.attempting = readsWhatIsNoJson;
+      node.local.telling = readsWhatIsNoJson;
+      const id = await node.send('poison', { kind });
+      await until('tried', async () => (await db.delivery(id)).reason === 'internal-error');
+      expect(node.logged.join('')).not.toContain('secret');
+      const [line] = node.logged.map((text) => JSON.parse(text) as object).filter((each) => 'error' in each);
+      expect(line).toMatchObject({
+        context: 'Outbox',
+        msg: `delivery ${id} (${kind}) failed here`,
+        error: { type: 'SyntaxError', message: 'not valid JSON', stack: expect.stringContaining('readsWhatIsNoJson') },
+      });
+    });
+
     it('what is thrown while settling takes the outcome back, and the delivery is made again', async () => {
       let broken = true;
       node.handler.settling = async () => {

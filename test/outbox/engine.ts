@@ -4,6 +4,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import pg from 'pg';
 import { OwnCloud } from '../../src/host/own-cloud.js';
 import { Secret } from '../../src/kernel/secret.js';
+import { PinoLogger } from '../../src/operations/logging.js';
 import {
   type Attempt,
   Delivers,
@@ -70,7 +71,11 @@ export class ScriptedLocal extends LocalHandler<Message> {
 
 /** One node: a process with nothing but an outbox. Several may work on one database. */
 export class Node {
-  private constructor(private readonly app: TestingModule) {}
+  private constructor(
+    private readonly app: TestingModule,
+    /** Lines of its log, as the server writes them. */
+    readonly logged: readonly string[],
+  ) {}
 
   /** @param running whether it delivers, or only writes */
   static async on(url: string, running: 'working' | 'idle' = 'working'): Promise<Node> {
@@ -82,6 +87,7 @@ export class Node {
     });
     @Module({ imports: [OutboxModule], providers: [ScriptedHandler, ScriptedLocal] })
     class Capability {}
+    const logged: string[] = [];
     const app = await Test.createTestingModule({
       imports: [
         { module: Options, global: true, providers: [{ provide: OwnCloud, useValue: cloud }], exports: [OwnCloud] },
@@ -89,10 +95,10 @@ export class Node {
         Capability,
       ],
     })
-      .setLogger({ log: () => undefined, warn: () => undefined, error: () => undefined })
+      .setLogger(new PinoLogger('warn', { write: (line) => void logged.push(line) }))
       .compile();
     if (running === 'working') await app.init();
-    return new Node(app);
+    return new Node(app, logged);
   }
 
   get handler(): ScriptedHandler {
