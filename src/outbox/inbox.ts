@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
 import { StateConflict, ValidationFailed } from '../kernel/federation-error.js';
 import { Transactions } from '../persistence/transactions.js';
+import { TURN } from './inbox-parts.js';
 
 /** What a peer sent under which key. Keys of different peers never meet. */
 export interface InboxMessage {
@@ -39,7 +40,8 @@ export class Inbox {
 
   private async isFirst(peer: string, key: string, digest: string): Promise<boolean> {
     const rows = await this.transactions.query(
-      `insert into federation.inbox (peer, key, digest) values ($1, $2, $3) on conflict do nothing returning key`,
+      `with turn as materialized (select pg_advisory_xact_lock(${TURN('$1::text', '$2::text')}))
+       insert into federation.inbox (peer, key, digest) select $1, $2, $3 from turn on conflict do nothing returning key`,
       [peer, key, digest],
     );
     return rows.length > 0;

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Transactions } from '../../src/persistence/transactions.js';
 import { KnownOffers } from '../../src/shares/incoming/known-offers.js';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
 import { eventually, TestCloud } from '../support/cloud.js';
@@ -91,6 +92,40 @@ describe('an offer that crosses with something else', () => {
     expect(codeOf(await overtaken(body, withdraw, headers))).toEqual([409, 'SHARE_WITHDRAWN']);
     expect(await rowsNamed(body.shareId)).toEqual([]);
     expect(await keysOf(headers?.['idempotency-key'] ?? '')).toEqual([]);
+  });
+
+  it('leaves no error in the log of the database, whatever its key and its share have met before or meet now', async () => {
+    const statements = vi.spyOn(cloud.get(Transactions), 'prepared');
+    const post = (body: Json, key = randomName()) => peer.post('/shares', body, { 'idempotency-key': key });
+    const atOnce = async (call: () => Promise<CallResult>) =>
+      (await Promise.all(Array.from({ length: 8 }, call))).map(({ status }) => status);
+    const [body, key, fresh, other] = [offer(peer, bob), randomName(), randomName(), offer(peer, bob)];
+    expect((await post(body, key)).status).toBe(201);
+    expect((await post(body)).status).toBe(201);
+    expect(codeOf(await post(other, key))).toEqual([409, 'STATE_CONFLICT']);
+    expect(codeOf(await post({ ...body, name: 'another' }))).toEqual([409, 'SHARE_CONFLICT']);
+    expect(await atOnce(() => post(other, fresh))).toEqual(Array(8).fill(201));
+    const crossing = offer(peer, bob);
+    expect(await atOnce(() => post(crossing))).toEqual(Array(8).fill(201));
+    expect(statements.mock.settledResults.filter(({ type }) => type !== 'fulfilled')).toEqual([]);
+  });
+
+  it('is the only one of many under its key', async () => {
+    const headers = { 'idempotency-key': randomName() };
+    const bodies = Array.from({ length: 8 }, () => offer(peer, bob));
+    const answers = await Promise.all(bodies.map((body) => peer.post('/shares', body, headers)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(7).fill(409)]);
+    const written = await Promise.all(bodies.map(({ shareId }) => rowsNamed(shareId)));
+    expect(written.flat()).toHaveLength(1);
+  });
+
+  it('leaves nothing if its key was used, by a node that knows no turns, after its statement began', async () => {
+    const body = offer(peer, bob);
+    const key = randomName();
+    const use = () =>
+      cloud.rows(`insert into federation.inbox (peer, key, digest) values ($1, $2, '')`, peer.relationship, key);
+    expect(codeOf(await overtaken(body, use, { 'idempotency-key': key }))).toEqual([409, 'STATE_CONFLICT']);
+    expect(await rowsNamed(body.shareId)).toEqual([]);
   });
 
   it('does not come in for a domain that was taken back after its statement began', async () => {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail, entryParts } from '../../audit/audit-trail.js';
 import { EventTeller } from '../../notifications/event-teller.js';
-import { inboxPart, isIdempotencyKey } from '../../outbox/inbox-part.js';
+import { inboxParts, isIdempotencyKey } from '../../outbox/inbox-parts.js';
 import { deliveryPart, Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { QUEUE } from '../../trust/relationships.js';
@@ -14,6 +14,8 @@ import { invitation, offered } from './new-share.js';
 const SHARE_COLUMNS = `id, relationship_id, share_id, provider_id, owner, share_with, recipient_account, name, description,
   permission, expires_at, state, protocol_names, protocols_sealed, offer_digest, created_at`;
 
+const INBOX = inboxParts(42, 'share');
+
 /**
  * Parameters: 1 relationship, 2 pin, 3 policy as judged, 4 name of the share among locks, 5 domain of the owner unless it is
  * the peer's host; 6 to 21 the share, 22 to 33 its audit entry, 34 to 41 its event, 42 to 45 key and answer.
@@ -21,11 +23,10 @@ const SHARE_COLUMNS = `id, relationship_id, share_id, provider_id, owner, share_
 const WRITE = {
   name: 'shares-write-offer',
   text: `
-  with ${inboxPart(42)},
-  trusted as materialized (
+  with trusted as materialized (
     select r.id from federation.relationship r
     where r.id = $1 and r.pin = $2 and r.state = 'TRUSTED' and r.policy = $3::jsonb
-      and case when $43::text is null or exists (select from claimed)
+      and case when ${INBOX.isFree}
         then pg_try_advisory_xact_lock_shared(${QUEUE('$1')}) and pg_try_advisory_xact_lock_shared(${ACCOUNT('$12')})
           and pg_try_advisory_xact_lock(${NAME('$4')}) else false end
     for share of r
@@ -36,14 +37,15 @@ const WRITE = {
     select $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, $17, $18::jsonb, $19, $20, $21::timestamptz
     from free on conflict do nothing returning id
   ),
+  ${INBOX.claimed},
   ${entryParts(22, 'share')},
   ${deliveryPart(34, 'share')}
-  select case when exists (select from share) then true
-    when exists (select from claimed) then federation.take_back('the share was not written')
-    else false end as written`,
+  select case when not exists (select from share) then false
+    when $43::text is null or exists (select from claimed) then true
+    else federation.take_back('an Idempotency-Key was used a moment ago') end as written`,
 };
 
-/** SQLSTATE of `take_back`. */
+/** SQLSTATE of `take_back`, whose text PostgreSQL logs: for what could not be seen before the share was written, and nothing else. */
 const TAKEN_BACK = 'ENT01';
 
 /**
@@ -52,7 +54,7 @@ const TAKEN_BACK = 'ENT01';
  *
  * Nothing is decided here: whatever is not as usual leaves nothing behind, and the transaction finds out what to say. So
  * does whatever crosses with it. It never waits for a lock that is held for the same peer, account or share (`try`): whoever
- * ends the trust or the account goes first, and of two calls about one share the second. A change of the relationship that it does wait for
+ * ends the trust or the account goes first, and of two calls about one share or with one key the second. A change of the relationship that it does wait for
  * (`for share`) makes PostgreSQL judge the newest row again. And as the statement sees nothing that was committed after it
  * began, `may_come` looks again once the locks are held, for a withdrawal that came
  * first, the recipient, and the owner's domain.
