@@ -1,16 +1,19 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { parseDomainName } from '../kernel/domain-name.js';
-import { dnsNames, spkiPin } from '../transport/certificates.js';
+import { spkiPin } from '../transport/certificates.js';
+import { type CertificateFault, judgeCertificate } from './certificate-fault.js';
 
-/** The client certificate of a connection, as far as verdicts need it. Possession of its key was proved in the handshake. */
+/** The client certificate of a caller, as far as verdicts need it. Possession of its key was proved in a TLS handshake. */
 export interface PresentedCertificate {
   /** PEM. */
   readonly certificate: string;
+  /** Empty if its key cannot be read: then it is nobody's. */
   readonly pin: string;
-  /** The one DNS name it carries, lower case; undefined if it carries none, several, or something that is no name. */
+  /** The one DNS name it carries, lower case; undefined if it has a fault. */
   readonly host: string | undefined;
+  /** What is wrong with it, whoever shows it and whenever. */
+  readonly fault: CertificateFault | undefined;
   readonly validFrom: Date;
   readonly validTo: Date;
 }
@@ -30,22 +33,28 @@ export function presentedCertificate(socket: Socket): PresentedCertificate | und
 
 function readFrom(socket: Socket): PresentedCertificate | null {
   const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-  if (!certificate) return null;
+  return certificate ? describeCertificate(certificate) : null;
+}
+
+/** What a certificate says, wherever it came from. */
+export function describeCertificate(certificate: X509Certificate): PresentedCertificate {
+  const pin = pinOf(certificate);
+  const named = judgeCertificate(certificate);
   return {
     certificate: certificate.toString(),
-    pin: spkiPin(certificate),
-    host: onlyName(certificate),
+    pin,
+    host: 'host' in named ? named.host : undefined,
+    fault: 'fault' in named ? named.fault : undefined,
     validFrom: new Date(certificate.validFrom),
     validTo: new Date(certificate.validTo),
   };
 }
 
-/** A list of names that cannot be read names nobody. */
-function onlyName(certificate: X509Certificate): string | undefined {
+/** Keys of a kind that this runtime does not know have no pin. */
+function pinOf(certificate: X509Certificate): string {
   try {
-    const names = dnsNames(certificate);
-    return names.length === 1 ? parseDomainName(names[0] ?? '') : undefined;
+    return spkiPin(certificate);
   } catch {
-    return undefined;
+    return '';
   }
 }

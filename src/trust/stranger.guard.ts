@@ -7,7 +7,7 @@ import { currentContext } from '../kernel/request-context.js';
 import type { PeerRequest, Stranger } from './peer-request.js';
 import { presentedCertificate } from './presented-certificate.js';
 import { CallerNotTrusted } from './trust-errors.js';
-import { judgeDates } from './verdict.js';
+import { objectionTo, type Refusal } from './verdict.js';
 
 /** For the handshake: nobody has to know the caller, but it must hold the key of a certificate that names one host. */
 @Injectable()
@@ -31,13 +31,12 @@ export class StrangerGuard implements CanActivate {
     const address = socket.remoteAddress ?? '';
     const certificate = presentedCertificate(socket);
     if (!certificate) throw this.refuse('no-certificate', address);
-    if (certificate.host === undefined) throw this.refuse('wrong-name', address);
-    const dates = judgeDates(certificate, this.clock.now());
-    if (dates !== 'valid') throw this.refuse(dates, address);
+    const objection = objectionTo(certificate, this.clock.now());
+    if (objection || certificate.host === undefined) throw this.refuse(objection ?? 'unreadable', address);
     return { certificate, host: certificate.host, address };
   }
 
-  private refuse(reason: string, address: string): CallerNotTrusted {
+  private refuse(reason: Refusal, address: string): CallerNotTrusted {
     this.refusals.count(reason, address);
     return new CallerNotTrusted(reason);
   }

@@ -43,11 +43,7 @@ export class TrustedPeerGuard implements CanActivate {
       case 'suspended':
         if (capability === 'leaving') return verdict.peer;
         throw new PeerSuspended();
-      case 'no-certificate':
-      case 'unknown':
-      case 'wrong-name':
-      case 'not-yet-valid':
-      case 'expired':
+      default:
         this.refusals.count(verdict.kind, address);
         throw new CallerNotTrusted(verdict.kind);
     }

@@ -199,6 +199,11 @@ describe('a peer that knows no handshake', () => {
       ['beyond 16 KiB', 'TOO_LONG', async () => peer.credential.certificate.padEnd(16_385)],
       ['of another host', 'WRONG_NAME', async () => (await makeSelfSignedCertificate('c.localhost')).certificate],
       [
+        'for servers alone',
+        'WRONG_PURPOSE',
+        async () => (await makeSelfSignedCertificate('b.localhost', { eku: ['serverAuth'] })).certificate,
+      ],
+      [
         'that has expired',
         'EXPIRED',
         async () => (await makeSelfSignedCertificate('b.localhost', { days: -1 })).certificate,

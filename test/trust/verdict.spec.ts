@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { CERTIFICATE_FAULTS } from '../../src/trust/certificate-fault.js';
 import type { PresentedCertificate } from '../../src/trust/presented-certificate.js';
 import { TrustedPeer } from '../../src/trust/trusted-peer.js';
-import { judge } from '../../src/trust/verdict.js';
+import { judge, REFUSALS } from '../../src/trust/verdict.js';
 
 const NOW = new Date('2026-11-23T12:00:00Z');
 const later = (ms: number) => new Date(NOW.getTime() + ms);
@@ -11,6 +12,7 @@ const certificate: PresentedCertificate = {
   certificate: '',
   pin: 'sha256:pin',
   host: 'b.example',
+  fault: undefined,
   validFrom: later(-1_000),
   validTo: later(1_000),
 };
@@ -39,9 +41,30 @@ describe('the verdict on a certificate', () => {
     expect(verdict({ validTo: new Date(Number.NaN) })).toBe('expired');
   });
 
-  it('trusts no other name, and no certificate without exactly one', () => {
+  it('trusts no other name, and no certificate with a fault, which is named', () => {
     expect(verdict({ host: 'c.example' })).toBe('wrong-name');
-    expect(verdict({ host: undefined })).toBe('wrong-name');
+    for (const fault of CERTIFICATE_FAULTS) expect(verdict({ host: undefined, fault })).toBe(fault);
+  });
+
+  it('says whose key it is where it refuses a peer, and of nobody else', () => {
+    const verdicts = [{ host: 'c.example' }, { fault: 'wrong-purpose' as const }, { validTo: later(-1) }].map(
+      (values) => judge({ ...certificate, ...values }, { peer, suspended: false }, NOW),
+    );
+    expect(verdicts).toEqual([
+      { kind: 'wrong-name', peer },
+      { kind: 'wrong-purpose', peer },
+      { kind: 'expired', peer },
+    ]);
+    expect(judge(certificate, undefined, NOW)).toEqual({ kind: 'unknown' });
+  });
+
+  it('knows no key that cannot be read', () => {
+    expect(judge({ ...certificate, pin: '', fault: 'unreadable' }, undefined, NOW).kind).toBe('unreadable');
+  });
+
+  it('has a word of its own for every reason', () => {
+    expect(new Set(REFUSALS).size).toBe(REFUSALS.length);
+    for (const reason of REFUSALS) expect(reason).toMatch(/^[a-z]+(?:-[a-z]+)*$/);
   });
 
   it('lets a suspended peer off nothing', () => {
