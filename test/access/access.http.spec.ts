@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RefusalsPageDto } from '../../src/access/audit/refusal.dto.js';
 import type { IssuedTokenDto, TokenPageDto } from '../../src/access/tokens/token.dto.js';
 import { RefusalCounter } from '../../src/audit/refusal-counter.js';
 import { type FreshDatabase, freshDatabase } from '../support/database.js';
@@ -230,6 +231,30 @@ describe('the audit routes', () => {
 
   it.each(['action=', 'object=a&object=b', 'peer=%00'])('refuse %s', async (query) => {
     expect((await call(`GET /admin/audit?${query}`)).status).toBe(400);
+  });
+
+  it('list what callers were refused for, newest hour first, page by page, for auditors too', async () => {
+    const { token } = await issue('auditor');
+    await server.app.get(RefusalCounter).flush();
+    await client.query('truncate federation.audit_refusal');
+    await client.query(
+      `insert into federation.audit_refusal (reason, network, hour, count) values
+         ('unknown', '192.0.2.0/24', '2026-01-01 10:00Z', 3), ('expired', '2001:db8:0:1::/64', '2026-01-01 11:00Z', 5000000000),
+         ('unknown', '*', '2026-01-01 11:00Z', 2)`,
+    );
+    const first = (await call('GET /admin/audit/refusals?limit=2', { token })).json<RefusalsPageDto>();
+    expect(first.items).toEqual([
+      { reason: 'unknown', network: '*', hour: '2026-01-01T11:00:00.000000Z', count: 2 },
+      { reason: 'expired', network: '2001:db8:0:1::/64', hour: '2026-01-01T11:00:00.000000Z', count: 5_000_000_000 },
+    ]);
+    const second = await call(`GET /admin/audit/refusals?limit=2&cursor=${first.next}`, { token });
+    expect(second.json()).toEqual({
+      items: [{ reason: 'unknown', network: '192.0.2.0/24', hour: '2026-01-01T10:00:00.000000Z', count: 3 }],
+      next: null,
+    });
+    const { token: host } = await issue('host');
+    expect((await call('GET /admin/audit/refusals', { token: host })).status).toBe(403);
+    expect((await call('GET /admin/audit/refusals?cursor=x', { token })).status).toBe(400);
   });
 
   it('verify the chain, for auditors too', async () => {

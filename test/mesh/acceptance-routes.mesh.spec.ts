@@ -38,6 +38,7 @@ const TABLE = `
   operator  DELETE               /admin/tokens/:id
   operator  DELETE GET HEAD PATCH /admin/services/:id
   operator  GET HEAD             /admin/audit
+  operator  GET HEAD             /admin/audit/refusals
   operator  GET HEAD             /admin/audit/verify
   operator  GET HEAD             /admin/self
   operator  GET HEAD POST        /admin/services

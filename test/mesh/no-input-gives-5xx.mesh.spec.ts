@@ -31,6 +31,7 @@ const ROUTES = {
     ['POST', '/admin/tokens'],
     ['DELETE', '/admin/tokens/ID'],
     ['GET', '/admin/audit'],
+    ['GET', '/admin/audit/refusals'],
     ['GET', '/admin/self'],
     ['POST', '/api/v1/accounts'],
     ['GET', '/api/v1/accounts'],

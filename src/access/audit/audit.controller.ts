@@ -1,5 +1,6 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBadRequestResponse, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ListRefusals } from '../../audit/list-refusals.js';
 import { SearchEntries } from '../../audit/search-entries.js';
 import { VerifyChain } from '../../audit/verify-chain.js';
 import { ErrorBodyDto } from '../../ocm/http/error-body.dto.js';
@@ -7,6 +8,7 @@ import { parseCursor, parseLimit } from '../../persistence/keyset.js';
 import { ForOperator } from '../audience.js';
 import { AuditPageDto, ChainVerdictDto } from './audit.dto.js';
 import { parseFilter } from './entry-filter.js';
+import { RefusalsPageDto } from './refusal.dto.js';
 
 /** What was done here, by whom, and whether the record of it is whole. */
 @ApiTags('Audit')
@@ -16,6 +18,7 @@ export class AuditController {
   constructor(
     private readonly searchEntries: SearchEntries,
     private readonly verifyChain: VerifyChain,
+    private readonly listRefusals: ListRefusals,
   ) {}
 
   @Get()
@@ -36,5 +39,15 @@ export class AuditController {
   @ApiOkResponse({ type: ChainVerdictDto })
   verify(): Promise<ChainVerdictDto> {
     return this.verifyChain.execute();
+  }
+
+  @Get('refusals')
+  @ApiOperation({ summary: 'Why callers were refused, counted per reason, network and hour; newest hour first' })
+  @ApiQuery({ name: 'cursor', type: String, required: false, description: '`next` of the page before' })
+  @ApiQuery({ name: 'limit', type: String, required: false, description: '1 to 200, default 50' })
+  @ApiOkResponse({ type: RefusalsPageDto })
+  @ApiBadRequestResponse({ type: ErrorBodyDto })
+  refusals(@Query() { cursor, limit }: Record<string, unknown>): Promise<RefusalsPageDto> {
+    return this.listRefusals.execute(parseCursor(cursor), parseLimit(limit));
   }
 }
