@@ -37,6 +37,7 @@ const TABLE = `
   host      POST                 /api/v1/shares/outgoing/:id/resend
   operator  DELETE               /admin/tokens/:id
   operator  DELETE GET HEAD PATCH /admin/services/:id
+  operator  GET HEAD             /admin/alerts
   operator  GET HEAD             /admin/audit
   operator  GET HEAD             /admin/audit/refusals
   operator  GET HEAD             /admin/audit/verify
@@ -44,6 +45,7 @@ const TABLE = `
   operator  GET HEAD POST        /admin/services
   operator  GET HEAD POST        /admin/tokens
   operator  POST                 /admin/accounts/export
+  operator  POST                 /admin/alerts/:id/settle
   operator  POST                 /admin/services/:id/accept
   operator  POST                 /admin/services/:id/reject
   peer      DELETE               /federation/trust
