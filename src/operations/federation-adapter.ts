@@ -10,7 +10,8 @@ import { AddressedToUs } from './addressed-to-us.js';
 import { refusal } from './answers.js';
 import { Edge, type RequestHandler } from './edge.js';
 import { LIMITS } from './limits.js';
-import { createListener, type Listener, type ListenerTls, secureContextOptions } from './listener.js';
+import { createListener, type Listener } from './listener.js';
+import { ListenerCertificates } from './listener-certificates.js';
 import { PinoLogger, type RequestLine } from './logging.js';
 import { OwnRoutes } from './own-routes.js';
 
@@ -53,7 +54,7 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
   private readonly ownRoutes: OwnRoutes;
   /** Every listener: the public one, and the one for peers if it is another. */
   private readonly listeners: Listener[] = [];
-  private readonly tls?: ListenerTls;
+  private readonly certificates = new ListenerCertificates();
   private readonly requestTimeout: number;
   /** An authority whose key is forgotten at once: what the request for a certificate names. */
   private readonly nobody = CertificateAuthority.create('nobody').then(({ certificate }) => certificate);
@@ -89,7 +90,7 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     });
     this.edge = edge;
     this.requestTimeout = requestTimeout;
-    this.tls = listenerTls;
+    if (listenerTls) this.certificates.add(this.getHttpServer(), listenerTls);
     this.listeners.push(this.getHttpServer());
     this.ownRoutes = new OwnRoutes(this.getInstance(), edge);
   }
@@ -104,11 +105,9 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     tls: KeyAndCertificate,
     address: { readonly host: string; readonly port: number },
   ): Promise<Listener> {
-    const listener = createListener(this.edge, this.requestTimeout, {
-      ...tls,
-      askForClientCertificates: true,
-      namedAuthority: await this.nobody,
-    });
+    const shown = { ...tls, askForClientCertificates: true, namedAuthority: await this.nobody };
+    const listener = createListener(this.edge, this.requestTimeout, shown);
+    this.certificates.add(listener, shown);
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);
       listener.listen(address.port, address.host, () => {
@@ -120,14 +119,28 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     return listener;
   }
 
-  /** From now on new connections to a listener see this certificate. */
-  async show(listener: Listener, tls: KeyAndCertificate): Promise<void> {
-    const context = { ...tls, askForClientCertificates: true, namedAuthority: await this.nobody };
-    if ('setSecureContext' in listener) listener.setSecureContext(secureContextOptions(context));
+  /** The web certificate, as new connections see it; undefined behind a proxy that ends TLS. */
+  get webCertificate(): KeyAndCertificate | undefined {
+    return this.certificates.of(this.getHttpServer());
+  }
+
+  /**
+   * From now on new connections to the public listener see this certificate; open ones go on. Behind a proxy that ends TLS
+   * nothing happens. @throws Error if it and its key cannot be used together: what was shown before stays.
+   */
+  showWebCertificate({ certificate, privateKey }: KeyAndCertificate): void {
+    this.certificates.show(this.getHttpServer(), { certificate, privateKey });
+  }
+
+  /** The same for what `listenForPeers` has opened, and only that. */
+  showToPeers({ certificate, privateKey }: KeyAndCertificate): void {
+    const [, ...forPeers] = this.listeners;
+    for (const listener of forPeers) this.certificates.show(listener, { certificate, privateKey });
   }
 
   override async init(): Promise<void> {
-    if (this.tls?.askForClientCertificates) await this.show(this.getHttpServer(), this.tls);
+    // By now the authority is made; nobody is connected yet.
+    this.certificates.show(this.getHttpServer(), { namedAuthority: await this.nobody });
     await super.init();
   }
 

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type ConnectionOptions, connect, type SecureVersion, type TLSSocket } from 'node:tls';
@@ -28,6 +29,11 @@ function dial(options: ConnectionOptions, port = tiny.port): TLSSocket {
   });
   socket.on('error', () => socket.destroy());
   return socket;
+}
+
+async function renewedAs(commonName: string) {
+  const { certificate, privateKey } = await tiny.authority.issue('cloud1.localhost', { commonName });
+  return { certificate, privateKey: new Secret(privateKey) };
 }
 
 describe('the listener', () => {
@@ -97,9 +103,9 @@ describe('the listener', () => {
   });
 
   it('shows another certificate from the next connection on, still without resuming', async () => {
-    const renewed = await tiny.authority.issue('cloud1.localhost', { commonName: 'renewed' });
-    const tls = { certificate: renewed.certificate, privateKey: new Secret(renewed.privateKey) };
-    await tiny.adapter.show(tiny.adapter.getHttpServer(), tls);
+    const renewed = await renewedAs('renewed');
+    tiny.adapter.showWebCertificate(renewed);
+    expect(tiny.adapter.webCertificate?.certificate).toBe(renewed.certificate);
     const socket = dial({ maxVersion: 'TLSv1.2' });
     await once(socket, 'secureConnect');
     expect(socket.getPeerX509Certificate()?.subject).toBe('CN=renewed');
@@ -107,6 +113,42 @@ describe('the listener', () => {
     await once(again, 'secureConnect');
     expect(again.isSessionReused()).toBe(false);
     for (const one of [socket, again]) one.destroy();
+  });
+
+  it('asks for client certificates as before, and takes no weaker cipher, when it shows another', async () => {
+    tiny.adapter.showWebCertificate(await renewedAs('renewed'));
+    const seen = once(tiny.adapter.getHttpServer(), 'request');
+    const socket = await open(tiny.port, { cert: peer.certificate, key: peer.privateKey });
+    socket.write(REQUEST);
+    const [request] = (await seen) as [{ socket: TLSSocket }];
+    expect(request.socket.getPeerX509Certificate()?.subject).toBe('CN=cloud2.localhost');
+    socket.destroy();
+    const weak = dial({ maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' });
+    const end = new Promise((resolve) => weak.once('secureConnect', resolve).once('close', () => resolve('refused')));
+    expect(await end).toBe('refused');
+  });
+
+  it('goes on with what it shows if the new one and its key do not belong together', async () => {
+    const before = tiny.adapter.webCertificate;
+    const [one, other] = [await renewedAs('one'), await renewedAs('other')];
+    expect(() => tiny.adapter.showWebCertificate({ ...one, privateKey: other.privateKey })).toThrow();
+    expect(tiny.adapter.webCertificate).toEqual(before);
+    const socket = dial({});
+    await once(socket, 'secureConnect');
+    expect(socket.getPeerX509Certificate()?.raw).toEqual(new X509Certificate(before?.certificate ?? '').raw);
+    socket.destroy();
+  });
+
+  it('lets open connections go on under the certificate they began with', async () => {
+    const socket = await open(tiny.port);
+    tiny.adapter.showWebCertificate(await renewedAs('while one is connected'));
+    const after = await open(tiny.port);
+    expect(after.getPeerX509Certificate()?.subject).toBe('CN=while one is connected');
+    expect(socket.getPeerX509Certificate()?.subject).not.toBe('CN=while one is connected');
+    for (const one of [socket, after]) {
+      one.write(REQUEST);
+      expect(parseAnswer(await readAll(one)).status).toBe(200);
+    }
   });
 
   it('answers on a second listener of its own certificate as on the first', async () => {
@@ -119,6 +161,14 @@ describe('the listener', () => {
     expect(socket.getPeerX509Certificate()?.subject).toBe('CN=federation');
     socket.write(requestText('GET /things'));
     expect(parseAnswer(await readAll(socket)).body).toBe('{"message":"CLIENT_NOT_AUTHENTICATED"}');
+
+    const web = tiny.adapter.webCertificate;
+    tiny.adapter.showToPeers(await renewedAs('the next federation key'));
+    const next = dial({ rejectUnauthorized: false }, typeof address === 'object' ? address?.port : undefined);
+    await once(next, 'secureConnect');
+    expect(next.getPeerX509Certificate()?.subject).toBe('CN=the next federation key');
+    expect(tiny.adapter.webCertificate).toBe(web);
+    next.destroy();
   });
 });
 
