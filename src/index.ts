@@ -57,3 +57,4 @@ export type { IntrospectionDto, OutgoingShareDto } from './shares/outgoing/outgo
 export { ResendShare } from './shares/outgoing/resend-share.js';
 export { WithdrawShare } from './shares/outgoing/withdraw-share.js';
 export { CertificateAuthority, makeSelfSignedCertificate } from './transport/certificates.js';
+export { ReplacePeerRoots } from './transport/replace-peer-roots.js';

@@ -30,7 +30,8 @@ export interface ServerDescription {
   readonly federationFingerprint: string;
   /** That certificate, PEM. */
   readonly federationCertificate: string;
-  readonly webFingerprint: string;
+  /** Undefined where a proxy shows the web certificate. */
+  readonly webFingerprint?: string;
   /** Swagger UI; undefined where it is switched off. */
   readonly docs?: string;
   /** Where it listens in fact. */
@@ -46,6 +47,11 @@ export interface RunningFederation {
    */
   stop(): Promise<void>;
   describe(): ServerDescription;
+  /**
+   * From now on new connections see this web certificate; open ones go on. @throws Error if it and its key cannot be used
+   * together: what was shown before stays.
+   */
+  reloadWebCertificate(web: KeyAndCertificate): void;
 }
 
 /** Starts a server of its own around the module. Resolves once it listens. @throws OptionRefused, or why it cannot listen. */
@@ -74,7 +80,13 @@ export async function startFederationServer(
     const federationPort = cloud.hasFederationListener ? await listenForPeers(app, adapter, options) : undefined;
     await app.listen({ host: options.listen.host, port: options.listen.port });
     const ports = { public: portOf(adapter.getHttpServer()), federation: federationPort };
-    return { app, logger, stop, describe: () => describe(app, cloud, options.web, ports) };
+    return {
+      app,
+      logger,
+      stop,
+      describe: () => describe(app, cloud, adapter, ports),
+      reloadWebCertificate: (web) => adapter.showWebCertificate(web),
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -95,7 +107,7 @@ async function listenForPeers(
 function describe(
   app: NestFastifyApplication,
   cloud: OwnCloud,
-  web: KeyAndCertificate,
+  { webCertificate: web }: FederationAdapter,
   ports: ServerDescription['ports'],
 ): ServerDescription {
   const identity = app.get(OwnIdentity, { strict: false }).current();
@@ -104,7 +116,7 @@ function describe(
     endpoint: cloud.endpoint.toString(),
     federationFingerprint: identity.pin,
     federationCertificate: identity.certificate,
-    webFingerprint: spkiPin(new X509Certificate(web.certificate)),
+    webFingerprint: web && spkiPin(new X509Certificate(web.certificate)),
     docs: cloud.options.docs === false ? undefined : `${cloud.origin}/docs`,
     ports,
   };

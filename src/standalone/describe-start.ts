@@ -10,7 +10,7 @@ export async function describeStart(running: RunningStandalone): Promise<string>
   return [
     ['Origin', server.origin],
     ['Federation origin', server.endpoint],
-    ['Web certificate', server.webFingerprint],
+    ['Web certificate', server.webFingerprint ?? 'shown by the proxy'],
     ['Federation certificate', server.federationFingerprint],
     ['Admin token', adminTokenFile ?? 'as given in ADMIN_TOKEN'],
     ['Swagger UI', server.docs ?? 'off'],

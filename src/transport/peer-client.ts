@@ -11,7 +11,7 @@ import { TransportSettings } from './transport-settings.js';
 /** The only way out to another cloud: a checked address, a judged server, our certificate, caps on time and size. */
 @Injectable()
 export class PeerClient implements OnApplicationShutdown {
-  readonly #connector: Connector;
+  #connector: Connector;
   readonly #peers: LeastRecentlyUsed<PeerConnections>;
   readonly #underway = new Set<Promise<unknown>>();
   #closed = false;
@@ -37,6 +37,15 @@ export class PeerClient implements OnApplicationShutdown {
       deadline.clear();
       this.#underway.delete(exchange);
     }
+  }
+
+  /**
+   * From the next call on peers' web certificates are judged by these roots, besides the system's; connections that were
+   * judged by others carry no further call. @throws TypeError if one cannot be read: nothing has changed then.
+   */
+  judgeBy(extraRoots: readonly string[]): void {
+    this.#connector = new Connector(new TransportSettings({ ...this.settings, extraRoots }));
+    this.#peers.clear();
   }
 
   /** Refuses new calls and waits for those underway, which their deadlines bound. */

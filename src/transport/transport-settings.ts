@@ -6,7 +6,7 @@ import { type NameResolver, SystemResolver } from './resolver.js';
 export class TransportSettings {
   /** Where peers may live. Default: the public internet. */
   readonly destinations: DestinationPolicy;
-  /** PEM texts: roots for peers' web certificates besides the system's. */
+  /** PEM texts: roots for peers' web certificates besides the system's, until `PeerClient.judgeBy` gives others. */
   readonly extraRoots: readonly string[];
   readonly resolver: NameResolver;
   /** Milliseconds for one call, from waiting for a connection to the last byte of the body. Default 10,000. */

@@ -1,5 +1,6 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
 import { PeerClient } from './peer-client.js';
+import { ReplacePeerRoots } from './replace-peer-roots.js';
 import { TransportSettings } from './transport-settings.js';
 
 /** How the settings come about: as in any Nest factory provider. */
@@ -16,8 +17,8 @@ export class TransportModule {
       module: TransportModule,
       global: true,
       imports,
-      providers: [{ provide: TransportSettings, inject, useFactory }, PeerClient],
-      exports: [PeerClient],
+      providers: [{ provide: TransportSettings, inject, useFactory }, PeerClient, ReplacePeerRoots],
+      exports: [PeerClient, ReplacePeerRoots],
     };
   }
 }

@@ -258,6 +258,15 @@ describe('a server whose peers call another port', () => {
     expect(await shown(ports.federation)).toBe('CN=federation');
   });
 
+  it('shows another web certificate without a restart, and peers the same as before', async () => {
+    const renewed = await makeSelfSignedCertificate('cloud1.localhost', { commonName: 'renewed' });
+    const before = running.describe().webFingerprint;
+    running.reloadWebCertificate({ certificate: renewed.certificate, privateKey: new Secret(renewed.privateKey) });
+    expect(await shown(ports.public)).toBe('CN=renewed');
+    expect(await shown(ports.federation)).toBe('CN=federation');
+    expect(running.describe().webFingerprint).not.toBe(before);
+  });
+
   it('answers under both names, on both', async () => {
     for (const port of [ports.public, ports.federation ?? 0]) {
       for (const host of [HOST, 'cloud1.localhost:9441']) {

@@ -98,6 +98,20 @@ describe('a server proved by the web', () => {
     ],
   ])('is refused with %s', async (_what, make, reason) => expectRefused(await make(), WEB, reason));
 
+  it('is judged by other roots from the next call on, whatever connection is open', async () => {
+    const renewing = new Client(lab({ extraRoots: [roots.certificate] }));
+    const call = () => renewing.send(endpoint(peer.origin, credential, WEB), { method: 'GET', path: '/shares' });
+    peer.present(genuine);
+    expect((await call()).status).toBe(200);
+    expect(() => renewing.judgeBy([strangers.certificate, 'no certificate'])).toThrow(TypeError);
+    expect((await call()).status).toBe(200);
+    renewing.judgeBy([strangers.certificate]);
+    expect(await reasonOf(call())).toBe('tls-chain');
+    peer.present(await strangers.issue(HOST));
+    expect((await call()).status).toBe(200);
+    await renewing.close();
+  });
+
   it.each<[string, () => Promise<IssuedCertificate>]>([
     ['its own name', () => roots.issue(HOST)],
     ['its own name in capitals', () => roots.issue(HOST, { san: [{ type: 'dns', value: HOST.toUpperCase() }] })],
