@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import type { CheckedConnection } from './connector.js';
+import { BodyBytes } from './body-bytes.js';
+import type { CheckedConnection } from './handshake.js';
 import { type PeerAnswer, plainHeaders, readJson, retryAfter } from './peer-answer.js';
 import { failureOf, TransportFailure } from './transport-failure.js';
 
@@ -18,7 +19,7 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: Record<string, string> = {};
   #interim = 0;
-  readonly #chunks: Buffer[] = [];
+  readonly #body = new BodyBytes();
 
   /** @param connection gives the connection on which the request is being written, once it is. */
   constructor(private readonly connection: () => CheckedConnection | undefined) {
@@ -53,16 +54,19 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
     }
     this.#status = status;
     this.#headers = plainHeaders(headers);
+    const coding = foreignCoding(this.#headers);
+    if (coding)
+      this.fail(new TransportFailure('bad-answer', `the answer is coded as ${coding}, which we did not ask for`));
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#chunks.push(chunk);
+    this.#body.add(chunk);
   }
 
   onResponseEnd(): void {
     // Without a judged connection onRequestStart has failed the call already: an answer never claims a pin of its own.
     if (!this.#connection) return;
-    const bytes = Buffer.concat(this.#chunks);
+    const { bytes } = this.#body;
     this.#resolve({
       status: this.#status,
       headers: this.#headers,
@@ -77,4 +81,13 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
     const misuse = 'code' in error && error.code === 'UND_ERR_INVALID_ARG';
     this.#reject(misuse ? new TypeError(error.message) : failureOf(error, 'bad-answer'));
   }
+}
+
+/** We ask for bodies as they are. Whoever sends another coding means to be unpacked, which is how a kilobyte becomes a gigabyte. */
+function foreignCoding(headers: Record<string, string>): string | undefined {
+  const content = headers['content-encoding'] ?? 'identity';
+  const transfer = headers['transfer-encoding'] ?? 'chunked';
+  if (!/^(?:identity)?$/i.test(content)) return JSON.stringify(content.slice(0, 40));
+  if (!/^chunked$/i.test(transfer)) return JSON.stringify(transfer.slice(0, 40));
+  return undefined;
 }

@@ -7,6 +7,14 @@ import { PeerConnections } from './peer-connections.js';
 import { connectionKey, type PeerEndpoint } from './peer-endpoint.js';
 import { TransportFailure } from './transport-failure.js';
 import { TransportSettings } from './transport-settings.js';
+import { Walk, type WalkedStep } from './walk.js';
+
+/** A call, step by step; the last step is the one that failed, if one did. */
+export interface WalkedCall {
+  readonly steps: readonly WalkedStep[];
+  /** Undefined if a step failed. */
+  readonly answer?: PeerAnswer;
+}
 
 /** The only way out to another cloud: a checked address, a judged server, our certificate, caps on time and size. */
 @Injectable()
@@ -25,11 +33,36 @@ export class PeerClient implements OnApplicationShutdown {
    * One call to a peer; its answer whatever the status. Nothing is retried and no redirect is followed.
    * @throws TransportFailure if there is no answer; TypeError if the request itself is malformed.
    */
-  async send(endpoint: PeerEndpoint, request: PeerRequest): Promise<PeerAnswer> {
+  send(endpoint: PeerEndpoint, request: PeerRequest): Promise<PeerAnswer> {
+    return this.#exchange(endpoint, request, () => this.#connectionsTo(endpoint));
+  }
+
+  /** The same call on a connection of its own, with what each of its steps found. @throws TypeError as above */
+  async walk(endpoint: PeerEndpoint, request: PeerRequest): Promise<WalkedCall> {
+    const walk = new Walk();
+    const connections = new PeerConnections(endpoint, this.#connector, this.settings, walk);
+    try {
+      const answer = await this.#exchange(endpoint, request, () => connections);
+      walk.answered(answer.status);
+      return { steps: walk.steps, answer };
+    } catch (error) {
+      if (!(error instanceof TransportFailure)) throw error;
+      walk.gaveUp(error);
+      return { steps: walk.steps };
+    } finally {
+      connections.retire();
+    }
+  }
+
+  async #exchange(
+    endpoint: PeerEndpoint,
+    request: PeerRequest,
+    connections: () => PeerConnections,
+  ): Promise<PeerAnswer> {
     if (this.#closed) throw new TransportFailure('connect', 'the client is closed');
     const outgoing = onTheWire(endpoint, request);
     const deadline = new Deadline(request.deadlineMs ?? this.settings.deadlineMs, request.signal);
-    const exchange = this.#connectionsTo(endpoint).exchange(outgoing, deadline.signal);
+    const exchange = connections().exchange(outgoing, deadline.signal);
     this.#underway.add(exchange);
     try {
       return await exchange;

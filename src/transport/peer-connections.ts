@@ -1,9 +1,11 @@
 import { Client, type Dispatcher } from 'undici';
 import { AnswerReader } from './answer-reader.js';
-import type { CheckedConnection, Connector } from './connector.js';
+import type { Connector } from './connector.js';
+import type { CheckedConnection } from './handshake.js';
 import type { PeerAnswer } from './peer-answer.js';
 import type { PeerEndpoint } from './peer-endpoint.js';
 import type { TransportSettings } from './transport-settings.js';
+import type { Walk } from './walk.js';
 
 /** Connections to one peer at a time. */
 const MAX_CONNECTIONS = 8;
@@ -21,10 +23,12 @@ export class PeerConnections {
   readonly #idle: Lane[] = [];
   readonly #waiting: ((lane: Lane) => void)[] = [];
 
+  /** @param walk is told how the steps of opening them end. */
   constructor(
     private readonly endpoint: PeerEndpoint,
     private readonly connector: Connector,
     private readonly settings: TransportSettings,
+    private readonly walk?: Walk,
   ) {}
 
   /** @throws TransportFailure, or the signal's reason */
@@ -80,7 +84,7 @@ export class PeerConnections {
 
   #newLane(): Lane {
     this.#open++;
-    return new Lane(this.endpoint, this.connector, this.settings);
+    return new Lane(this.endpoint, this.connector, this.settings, this.walk);
   }
 }
 
@@ -90,11 +94,12 @@ class Lane {
   readonly #client: Client;
   #connection: CheckedConnection | undefined;
 
-  constructor(endpoint: PeerEndpoint, connector: Connector, { maxBodyBytes, maxHeaderBytes }: TransportSettings) {
+  constructor(endpoint: PeerEndpoint, connector: Connector, settings: TransportSettings, walk?: Walk) {
+    const { maxBodyBytes, maxHeaderBytes } = settings;
     this.#client = new Client(endpoint.base.toString(), {
       connect: (_options, done) => {
         this.#connection = undefined;
-        connector.open(endpoint, this.#closed.signal).then(
+        connector.open(endpoint, this.#closed.signal, walk).then(
           (connection) => {
             this.#connection = connection;
             done(null, connection.socket);

@@ -30,21 +30,22 @@ export class SystemResolver extends NameResolver {
   }
 }
 
-/**
- * The addresses that may be dialled for this host, from one resolution. A single forbidden answer condemns them all: a
- * mixed answer is how rebinding starts.
- * @throws TransportFailure `dns` or `blocked`
- */
-export async function permittedAddresses(
-  host: string,
-  resolver: NameResolver,
-  destinations: DestinationPolicy,
-): Promise<readonly string[]> {
+/** Every address of the host, from one resolution. @throws TransportFailure `dns` */
+export async function addressesOf(host: string, resolver: NameResolver): Promise<readonly string[]> {
   const addresses = isIP(host) ? [host] : await resolver.resolve(host).catch((error) => unresolved(host, error));
   if (addresses.length === 0) throw new TransportFailure('dns', `${host} has no address`);
-  const forbidden = addresses.find((address) => !destinations.permits(address));
-  if (forbidden !== undefined) throw new TransportFailure('blocked', `${host} is at ${forbidden}`);
   return addresses;
+}
+
+/**
+ * A single forbidden address condemns them all: a mixed answer is how rebinding starts.
+ * @throws TransportFailure `blocked`
+ */
+export function checkAddresses(host: string, addresses: readonly string[], destinations: DestinationPolicy): void {
+  const forbidden = addresses.find((address) => !destinations.permits(address));
+  if (forbidden === undefined) return;
+  const place = 'which lies in a network that peers may not live in';
+  throw new TransportFailure('blocked', `${host} resolves to ${forbidden}, ${place}`);
 }
 
 function unresolved(host: string, error: unknown): never {

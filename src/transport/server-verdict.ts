@@ -21,16 +21,16 @@ export function judgeServer(
   proof: ServerProof,
   now: Date,
 ): ServerVerdict {
-  if (!certificate) return refused('tls-chain', 'no certificate');
+  if (!certificate) return refused('tls-chain', 'it shows none');
   const pin = spkiPin(certificate);
   const validUntil = new Date(certificate.validTo);
   const inDate = new Date(certificate.validFrom) <= now && now <= validUntil;
 
   if (proof.kind === 'pinned' && !proof.pins.includes(pin)) return refused('tls-pin', `its key is ${pin}`);
-  if (proof.kind === 'web' && !chainVerified) return refused('tls-chain', 'not issued by a trusted root');
-  if (!inDate) return refused('tls-chain', `valid from ${certificate.validFrom} to ${certificate.validTo}`);
+  if (proof.kind === 'web' && !chainVerified) return refused('tls-chain', 'it is not issued by a trusted root');
+  if (!inDate) return refused('tls-chain', `it is valid from ${certificate.validFrom} to ${certificate.validTo}`);
   const named = proof.kind === 'pinned' ? isOnlyName(certificate, host) : isWebName(certificate, host);
-  if (!named) return refused('tls-name', 'its certificate names another host');
+  if (!named) return refused('tls-name', 'it names another host');
   return { kind: 'accepted', pin, validUntil };
 }
 

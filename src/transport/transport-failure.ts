@@ -6,6 +6,8 @@ export type TransportFailureReason =
   | 'blocked'
   /** No TCP or TLS connection came about. */
   | 'connect'
+  /** The operator's own proxy cannot be reached, or opens no tunnel for us. */
+  | 'proxy'
   /** The server's certificate is not issued by a root we trust, is outside its dates, or is missing. */
   | 'tls-chain'
   /** The server's certificate names another host. */
@@ -28,7 +30,8 @@ export type TransportFailureReason =
 export class TransportFailure extends Error {
   constructor(
     readonly reason: TransportFailureReason,
-    detail: string,
+    /** The facts without the reason. */
+    readonly detail: string,
   ) {
     super(`${reason}: ${detail}`);
     this.name = 'TransportFailure';

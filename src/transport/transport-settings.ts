@@ -1,5 +1,6 @@
 import { DestinationPolicy } from './addresses.js';
 import { readCertificates } from './certificates.js';
+import type { OutboundProxy } from './outbound-proxy.js';
 import { type NameResolver, SystemResolver } from './resolver.js';
 
 /** How we call peers. Also the token under which it is injected. */
@@ -9,6 +10,8 @@ export class TransportSettings {
   /** PEM texts: roots for peers' web certificates besides the system's, until `PeerClient.judgeBy` gives others. */
   readonly extraRoots: readonly string[];
   readonly resolver: NameResolver;
+  /** Through which every call leaves. Default: none, whatever the environment says. */
+  readonly proxy: OutboundProxy | undefined;
   /** Milliseconds for one call, from waiting for a connection to the last byte of the body. Default 10,000. */
   readonly deadlineMs: number;
   /** Milliseconds of it for name, TCP and TLS together. Default 5,000. */
@@ -25,6 +28,7 @@ export class TransportSettings {
     this.destinations = given.destinations ?? new DestinationPolicy();
     this.extraRoots = given.extraRoots ?? [];
     this.resolver = given.resolver ?? new SystemResolver();
+    this.proxy = given.proxy;
     this.deadlineMs = given.deadlineMs ?? 10_000;
     this.connectMs = given.connectMs ?? 5_000;
     this.maxBodyBytes = given.maxBodyBytes ?? 1024 * 1024;

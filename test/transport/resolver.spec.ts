@@ -1,11 +1,18 @@
 import { describe, expect, it, vi } from 'vitest';
 import { DestinationPolicy } from '../../src/transport/addresses.js';
 import { Deadline } from '../../src/transport/deadline.js';
-import { type NameResolver, permittedAddresses, SystemResolver } from '../../src/transport/resolver.js';
+import { addressesOf, checkAddresses, type NameResolver, SystemResolver } from '../../src/transport/resolver.js';
 import { LOOPBACK_ALLOWED, reasonOf } from './fixture.js';
 
 const answering = (...answers: string[]): NameResolver => ({ resolve: vi.fn(async () => answers) });
 const internet = new DestinationPolicy();
+
+/** As the connector does it. */
+async function permittedAddresses(host: string, resolver: NameResolver, destinations: DestinationPolicy) {
+  const addresses = await addressesOf(host, resolver);
+  checkAddresses(host, addresses, destinations);
+  return addresses;
+}
 
 describe('the system resolver', () => {
   it.each(['localhost', 'cloud1.localhost', 'a.b.localhost'])('knows %s without asking DNS', async (host) =>
