@@ -14,6 +14,7 @@ import { OutboxModule } from './outbox/outbox.module.js';
 import { PersistenceModule } from './persistence/persistence.module.js';
 import { SharesModule } from './shares/shares.module.js';
 import { DestinationPolicy } from './transport/addresses.js';
+import { OutboundProxy } from './transport/outbound-proxy.js';
 import { TransportModule } from './transport/transport.module.js';
 import { TransportSettings } from './transport/transport-settings.js';
 import { TrustModule } from './trust/trust.module.js';
@@ -82,6 +83,7 @@ function transport(): DynamicModule {
       new TransportSettings({
         destinations: new DestinationPolicy([...(outbound.allowNetworks ?? [])]),
         extraRoots: [...(outbound.extraRoots ?? [])],
+        proxy: outbound.proxy && OutboundProxy.parse(outbound.proxy),
       }),
   });
 }

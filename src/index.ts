@@ -58,3 +58,4 @@ export { ResendShare } from './shares/outgoing/resend-share.js';
 export { WithdrawShare } from './shares/outgoing/withdraw-share.js';
 export { CertificateAuthority, makeSelfSignedCertificate } from './transport/certificates.js';
 export { ReplacePeerRoots } from './transport/replace-peer-roots.js';
+export { OutboundProxy } from './transport/outbound-proxy.js';

@@ -28,6 +28,11 @@ export interface OutboundOptions {
   readonly extraRoots?: readonly string[];
   /** CIDR list of otherwise forbidden networks that peers may live in. */
   readonly allowNetworks?: readonly string[];
+  /**
+   * CONNECT proxy through which every call to a peer leaves: `http://` or `https://`, `user:password@` if it asks for
+   * them. TLS stays end to end, and addresses are checked all the same. Default: none, whatever the environment says.
+   */
+  readonly proxy?: Secret;
 }
 
 /** Everything `FederationModule` needs to know of the cloud it serves. */

@@ -57,7 +57,11 @@ export function federationOptions(
     displayName: settings.DISPLAY_NAME,
     domains: domainsOf(environment),
     federationCertificate,
-    outbound: { extraRoots: peerRoots, allowNetworks: settings.PEER_NETWORK_ALLOW },
+    outbound: {
+      extraRoots: peerRoots,
+      allowNetworks: settings.PEER_NETWORK_ALLOW,
+      proxy: settings.OUTBOUND_PROXY,
+    },
     switches: {
       federation: settings.FEDERATION_ENABLED,
       sharing: settings.SHARING_ENABLED,

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { FederatedAddress, Origin, Secret } from '../index.js';
+import { FederatedAddress, Origin, OutboundProxy, Secret } from '../index.js';
 import { Unsuitable } from './setting.js';
 
 export function origin(text: string): Origin {
@@ -51,6 +51,17 @@ export function networks(text: string): string[] {
   const blocks = list(text);
   if (blocks.every(isNetwork)) return blocks;
   throw new Unsuitable('must be a comma list of networks, such as 127.0.0.0/8,::1/128');
+}
+
+/** May hold a password. */
+export function proxyUrl(text: string): Secret {
+  const url = new Secret(text);
+  try {
+    OutboundProxy.parse(url);
+  } catch {
+    throw new Unsuitable(OutboundProxy.EXPECTED);
+  }
+  return url;
 }
 
 export function oneOf<const T extends string>(...words: readonly T[]): (text: string) => T {

@@ -10,6 +10,7 @@ import {
   origin,
   port,
   postgresUrl,
+  proxyUrl,
   TOKEN_MIN_CHARACTERS,
   tlsMode,
   token,
@@ -102,6 +103,12 @@ export const SETTINGS = {
       'Comma list of otherwise forbidden networks that peers may live in; for a lab: 127.0.0.0/8,::1/128. Unset: none.',
     parse: networks,
   },
+  OUTBOUND_PROXY: {
+    comment:
+      'CONNECT proxy for calls to peers, http://user:password@proxy.example:3128 or https://. It is told checked addresses, never names. Unset: none; HTTPS_PROXY and its like are ignored.',
+    shown: 'nothing',
+    parse: proxyUrl,
+  },
   ADMIN_TOKEN_FILE: {
     comment: 'Holds the bootstrap credential with all roles. Unset: DATA_DIR/admin-token, made at first start.',
     parse: file,
@@ -155,7 +162,6 @@ export const SETTINGS = {
 /** Settings of later releases. Set, they are refused rather than passed over: somebody relies on them. */
 export const NOT_IN_THIS_RELEASE = [
   'LISTEN_SOCKET',
-  'OUTBOUND_PROXY',
   'PROXY_TRUSTED',
   'OIDC_ISSUER',
   'OIDC_AUDIENCE',

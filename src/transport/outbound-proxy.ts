@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
 import { Secret } from '../kernel/secret.js';
 
-/** What `OutboundProxy.parse` takes, for whoever has to say so. */
-const EXPECTED = 'must be http:// or https://, optionally user:password@, a host, an optional port, nothing after it';
-
 /** The operator's CONNECT proxy: every call to a peer leaves through it. Our own, so that where it lives is not checked. */
 export class OutboundProxy {
+  /** What `parse` takes, as the end of a sentence. */
+  static readonly EXPECTED =
+    'must be http:// or https://, optionally user:password@ in percent-encoding, a host, an optional port, nothing after it';
+
   private constructor(
     /** A name or an address; IPv6 without brackets. */
     readonly host: string,
@@ -24,7 +25,7 @@ export class OutboundProxy {
     const { protocol, hostname, port, username, password, ...rest } = partsOf(url);
     const secure = protocol === 'https:';
     if ((!secure && protocol !== 'http:') || hostname === '' || rest.after !== '' || port === '0') {
-      throw new TypeError(`the outbound proxy ${EXPECTED}`);
+      throw new TypeError(`the outbound proxy ${OutboundProxy.EXPECTED}`);
     }
     const host = hostname.replace(/^\[|\]$/g, '');
     return new OutboundProxy(host, Number(port || (secure ? 443 : 80)), secure, basic(username, password));
@@ -50,7 +51,7 @@ function partsOf(url: Secret) {
       password: decodeURIComponent(password),
     };
   } catch {
-    throw new TypeError(`the outbound proxy ${EXPECTED}`);
+    throw new TypeError(`the outbound proxy ${OutboundProxy.EXPECTED}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeSelfSignedCertificate } from '../../src/index.js';
 import { domainsOf, federationOptions, readEnvironment } from '../../src/standalone/environment.js';
@@ -96,6 +97,27 @@ describe('the environment', () => {
     expect(problem).toContain(expected);
   });
 
+  it.each([
+    'proxy.example:3128',
+    'socks5://proxy.example',
+    'http://proxy.example/path',
+    'http://a:b:c%zz@proxy.example',
+  ])('refuses %s as a proxy, and says what would be right', (text) => {
+    expect(problemsOf({ OUTBOUND_PROXY: text })).toEqual([
+      'OUTBOUND_PROXY is "****": it must be http:// or https://, optionally user:password@ in percent-encoding, a host, an optional port, nothing after it',
+    ]);
+  });
+
+  it('takes the proxy for calls to peers, its password included, and shows it nowhere', () => {
+    const environment = readEnvironment({ OUTBOUND_PROXY: 'https://user:hunter2@proxy.example:3128' });
+    expect(federationOptions(environment).outbound?.proxy?.reveal()).toBe('https://user:hunter2@proxy.example:3128');
+    expect(inspect(environment, { depth: 9 }) + JSON.stringify(environment)).not.toContain('hunter2');
+  });
+
+  it.each(['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'ALL_PROXY', 'NODE_USE_ENV_PROXY'])('ignores %s', (name) => {
+    expect(federationOptions(readEnvironment({ [name]: 'http://proxy.example:3128' })).outbound?.proxy).toBeUndefined();
+  });
+
   it('tells everything that is wrong at once', () => {
     const problems = problemsOf({ PUBLIC_ORIGIN: 'x', LISTEN_PORT: 'x', LOG_LEVEL: 'x', SMTP_URL: 'x' });
 
@@ -112,6 +134,8 @@ describe('the environment', () => {
     ['a token with odd characters', { ADMIN_TOKEN: `hunter2 ${'x'.repeat(40)}` }],
     ['a password in a database address', { DATABASE_URL: 'postgres://user:hunter2@/' }],
     ['a password in an address that is not well formed', { DATABASE_URL: 'postgres://user:hunt/er2@x:y@z:w/db' }],
+    ['a password in the address of a proxy', { OUTBOUND_PROXY: 'http://user:hunter2@proxy.example/path' }],
+    ['a password in what is no address', { OUTBOUND_PROXY: 'user:hunter2@proxy.example:3128' }],
     ['a password in the query', { DATABASE_URL: 'postgres://db.example?password=hunter2&x=1' }],
     ['settings of a later release', { SMTP_URL: 'smtp://user:hunter2@mail.example' }],
   ])('never shows %s', (_, variables) => {
@@ -234,6 +258,7 @@ describe('the environment', () => {
     expect(federationOptions(environment).outbound).toEqual({
       extraRoots: [expect.stringContaining('BEGIN CERTIFICATE')],
       allowNetworks: ['127.0.0.0/8', '::1/128'],
+      proxy: undefined,
     });
   });
 });
