@@ -74,6 +74,7 @@ export class Claims {
          from federation.delivery d left join unnest($3::text[], $4::int[]) as u (peer, count) on u.peer = d.peer
          where d.state = 'waiting' and d.due_at <= now() and (d.lease_until is null or d.lease_until < now())
            and coalesce(u.count, 0) < $2 and d.kind <> all ($5::text[])
+           and not exists (select from federation.delivery_hold h where h.peer = d.peer)
            and not exists (select from federation.delivery e
              where e.ordering_key = d.ordering_key and e.state = 'waiting' and e.position < d.position)
        ), picked as (

@@ -7,6 +7,7 @@ import { Claims } from './claims.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { ForgetCalls } from './forget-calls.js';
 import { Handlers } from './handlers.js';
+import { Holds } from './holds.js';
 import { HostCalls } from './host-calls.js';
 import { Inbox } from './inbox.js';
 import { LocalWorker } from './local-worker.js';
@@ -21,8 +22,8 @@ import { TellLocally } from './tell-locally.js';
   imports: [DiscoveryModule, TypeOrmModule.forFeature([DeliveryRow], CONNECTION)],
   providers: [
     ...[Outbox, OutboxBell, Handlers, Claims, AttemptDelivery, OutboxWorker, TellLocally, LocalWorker],
-    ...[Inbox, HostCalls, ForgetCalls],
+    ...[Inbox, HostCalls, ForgetCalls, Holds],
   ],
-  exports: [Outbox, Inbox, HostCalls],
+  exports: [Outbox, Inbox, HostCalls, Holds],
 })
 export class OutboxModule {}

@@ -6,6 +6,7 @@ import { Transactions } from '../persistence/transactions.js';
 import { LEASE_SECONDS } from './claims.js';
 import { DeliveryRow } from './delivery.entity.js';
 import { Handlers } from './handlers.js';
+import { HELD } from './holds.js';
 import { OutboxBell } from './outbox-bell.js';
 
 const DAY = 24 * 60 * 60;
@@ -27,8 +28,9 @@ export interface Enqueued {
 /**
  * A part of a `with` that enqueues a delivery, named `delivery`; one, if `source` has a row, else none.
  * @param first number of the first of 8 parameters, the `values` of a promise
+ * @param reason SQL: why it waits from the start; of what is told within the process nothing is held
  */
-export function deliveryPart(first: number, source: string): string {
+export function deliveryPart(first: number, source: string, reason = 'null'): string {
   const [id, kind, peer, orderingKey, meaning, sealed, horizon, isLeased] = Array.from(
     { length: 8 },
     (_, index) => `$${first + index}`,
@@ -36,14 +38,15 @@ export function deliveryPart(first: number, source: string): string {
   return `
   delivery as (
     insert into federation.delivery
-      (id, kind, peer, ordering_key, meaning, sealed, state, expires_at, attempts, fence, lease_until)
+      (id, kind, peer, ordering_key, meaning, sealed, state, expires_at, attempts, fence, lease_until, reason)
     select ${id}, ${kind}, ${peer}, ${orderingKey}, ${meaning}::jsonb, ${sealed}, 'waiting',
       now() + make_interval(secs => ${horizon}), ${isLeased}::boolean::int, ${isLeased}::boolean::int,
-      case when ${isLeased}::boolean then now() + make_interval(secs => ${LEASE_SECONDS}) end from ${source}
+      case when ${isLeased}::boolean then now() + make_interval(secs => ${LEASE_SECONDS}) end, ${reason} from ${source}
   )`;
 }
 
-const ENQUEUE = { name: 'outbox-enqueue', text: `with ${deliveryPart(1, '(select) as act')} select` };
+const REASON = `(select '${HELD}' from federation.delivery_hold h where h.peer = $3)`;
+const ENQUEUE = { name: 'outbox-enqueue', text: `with ${deliveryPart(1, '(select) as act', REASON)} select` };
 
 /** A delivery for SQL that enqueues it together with its act. */
 export interface Promised {

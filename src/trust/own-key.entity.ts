@@ -19,5 +19,7 @@ export class InstallationRow {
   @PrimaryColumn('text') id: string;
   /** Of the key outside of the database that seals everything in it. */
   @Column('text') sealKeyFingerprint: string;
+  /** What peers were last told of us, as told. */
+  @Column('jsonb', { nullable: true }) toldProfile: object | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt: Date;
 }

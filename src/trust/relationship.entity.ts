@@ -11,6 +11,12 @@ export interface PeerPolicy {
   readonly implicitAcceptance?: boolean;
   /** How our offers to it are spelt; default `powerfolder`. What it sends is recognised by the body, whatever stands here. */
   readonly flavour?: 'powerfolder' | 'plain';
+  /** What it may do with us at all; false turns it off, in both directions. */
+  readonly sharing?: boolean;
+  readonly login?: boolean;
+  readonly discovery?: boolean;
+  /** How often it may call us, all nodes taken together; no limit by default. */
+  readonly rate?: { readonly requestsPerMinute: number };
 }
 
 /** Us and one other cloud, from our request or our acceptance to the end. A cloud that comes back gets a new row. */
@@ -40,6 +46,13 @@ export class RelationshipRow {
   @Column('text') ownReference: string;
   @Column('text', { nullable: true }) peerReference: string | null;
   @Column('jsonb', { default: {} }) policy: PeerPolicy;
+  /** When our operator means to look at it again. */
+  @Column('timestamptz', { nullable: true }) reviewAt: Date | null;
+  /** Whom to tell of an incident: an e-mail address, or a URL. As our operator set it. */
+  @Column('text', { nullable: true }) securityContact: string | null;
+  /** What the peer would like to be called, and whom it names: nothing of it holds before our operator has said so. */
+  @Column('text', { nullable: true }) proposedDisplayName: string | null;
+  @Column('text', { nullable: true }) proposedSecurityContact: string | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt: Date;
 }
 

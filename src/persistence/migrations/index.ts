@@ -4,6 +4,7 @@ import { Sharing1795100000100 } from './1795100000100-sharing.js';
 import { Receiving1795100000200 } from './1795100000200-receiving.js';
 import { ForgottenAccounts1795100000310 } from './1795100000310-forgotten-accounts.js';
 import { Alerts1795200000050 } from './1795200000050-alerts.js';
+import { Life1795200000100 } from './1795200000100-life.js';
 
 /** In the order of their timestamps. Expand first; contract a release later. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   Receiving1795100000200,
   ForgottenAccounts1795100000310,
   Alerts1795200000050,
+  Life1795200000100,
 ];
