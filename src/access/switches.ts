@@ -2,7 +2,7 @@ import { OwnCloud } from '../host/own-cloud.js';
 import { FederationError } from '../kernel/federation-error.js';
 
 /** What an operator can switch off as a whole. */
-export type Switch = 'federation' | 'sharing';
+export type Switch = 'federation' | 'sharing' | 'login';
 
 /** The capability is switched off here. */
 class CapabilityOff extends FederationError {
