@@ -52,7 +52,7 @@ export class ReceiveNotification implements OnModuleInit {
     const content = dialectNamed(DEFAULT_DIALECT).encodeNotification(message);
     const meaning = canonicalJson({ notification: content });
     const receive = async () => {
-      await this.relationships.holdTrusted(peer);
+      await this.relationships.holdTrusted(peer, 'sharing');
       if (message.namesShare) await this.handlers.get(message.type)?.handle(peer, message);
       return this.store(peer, message.type, content);
     };

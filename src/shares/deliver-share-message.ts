@@ -35,8 +35,8 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
       headers: { 'idempotency-key': id },
       body: dialectOfFlavour(flavour).encodeNotification(messageOf(meaning, flavour)),
     } as const;
-    // What became of a share stays true while sharing is switched off at the other cloud.
-    return attemptCall(this.client, endpoint, call, { passing: ['SUSPENDED', 'NOT_ENABLED'] });
+    // What became of a share stays true while sharing is switched off at the other cloud, or with us.
+    return attemptCall(this.client, endpoint, call, { passing: ['SUSPENDED', 'NOT_ENABLED', 'NOT_ALLOWED'] });
   }
 
   /** Only an acceptance waits for its answer. */

@@ -28,6 +28,13 @@ export class WrongSide extends FederationError {
   }
 }
 
+/** Our operator has suspended the cloud that the share came from: nobody here is let near it. */
+export class ProviderSuspended extends FederationError {
+  constructor() {
+    super('conflict', 'SUSPENDED');
+  }
+}
+
 /** Accepted here, but the provider has not heard of it yet. */
 export class NotYetConfirmed extends FederationError {
   constructor() {

@@ -9,6 +9,7 @@ import { ApproveDomains } from './approve-domains.js';
 import type { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
+import { follow } from './trust-life.js';
 import { TrustRequests } from './trust-requests.js';
 
 /** Our operator accepts a request for trust. @throws StateConflict, ValidationFailed `fingerprint`, NotFound */
@@ -28,7 +29,8 @@ export class AcceptService {
     checkSwitch(this.cloud, 'federation');
     return this.transactions.run(async () => {
       await this.requests.holdAll();
-      if (await this.relationships.find(id)) throw new StateConflict('it was answered already');
+      const answered = await this.relationships.find(id);
+      if (answered) follow('accepted', answered.state);
       const request = await this.requests.lock(id);
       if (request.state !== 'pending') throw new StateConflict('it was answered already');
       checkFingerprint(fingerprint, request.pin, this.cloud);

@@ -7,6 +7,7 @@ import { Origin } from '../kernel/origin.js';
 import { Transactions } from '../persistence/transactions.js';
 import type { RelationshipRow } from './relationship.entity.js';
 import { Relationships } from './relationships.js';
+import { follow } from './trust-life.js';
 
 /** Our operator says which domains a peer speaks for, beside its host; what is not named falls back to proposed. */
 @Injectable()
@@ -26,8 +27,7 @@ export class ApproveDomains {
     return this.transactions.run(async () => {
       await this.takeTurns();
       const relationship = await this.relationships.lock(relationshipId);
-      if (relationship.state === 'REVOKED' || relationship.state === 'REJECTED')
-        throw new StateConflict('it has ended');
+      follow('changed', relationship.state);
       await this.checkOverlap(relationship, wanted);
       await this.store(relationship, wanted);
       return relationship;

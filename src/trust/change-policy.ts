@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { StateConflict } from '../kernel/federation-error.js';
 import { Transactions } from '../persistence/transactions.js';
 import type { PeerPolicy, RelationshipRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
+import { follow } from './trust-life.js';
 
 /** Members that are left out stay as they are; null returns one to the default. */
 export type PolicyChange = { readonly [Member in keyof PeerPolicy]: PeerPolicy[Member] | null };
@@ -24,8 +24,7 @@ export class ChangePolicy {
   execute(relationshipId: string, change: PolicyChange): Promise<RelationshipRow> {
     return this.transactions.run(async () => {
       const relationship = await this.relationships.lock(relationshipId);
-      if (relationship.state === 'REVOKED' || relationship.state === 'REJECTED')
-        throw new StateConflict('it has ended');
+      follow('changed', relationship.state);
       const before = relationship.policy;
       const policy = changed(before, change);
       if (isDeepStrictEqual(policy, before)) return relationship;

@@ -6,8 +6,8 @@ import { OcmErrorFilter } from '../ocm/http/ocm-error.filter.js';
 import type { PeerRequest, Stranger } from './peer-request.js';
 import { StrangerGuard } from './stranger.guard.js';
 import { CallerNotTrusted } from './trust-errors.js';
-import { type Capability, CapabilityOf, TrustedPeerGuard } from './trusted-peer.guard.js';
-import type { TrustedPeer } from './trusted-peer.js';
+import { CapabilityOf, TrustedPeerGuard } from './trusted-peer.guard.js';
+import type { Capability, TrustedPeer } from './trusted-peer.js';
 
 /** The route answers trusted services only, each told by the client certificate of its connection. */
 export function FromTrustedPeer(capability: Capability): MethodDecorator & ClassDecorator {

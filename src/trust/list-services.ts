@@ -23,7 +23,8 @@ const SERVICES = `
 
 const WITH_NEXT_ATTEMPT = `
   select s.*, ${momentText('s.created_at')} as cursor_at,
-    (select min(d.due_at) from federation.delivery d where d.peer = s.id and d.state = 'waiting') as next_attempt,
+    (select min(d.due_at) from federation.delivery d where d.peer = s.id and d.state = 'waiting'
+     and s.state <> 'SUSPENDED') as next_attempt,
     (select d.reason from federation.delivery d where d.peer = s.id and d.state = 'waiting' and d.reason is not null
      order by d.due_at limit 1) as delivery_reason
   from (${SERVICES}) s`;

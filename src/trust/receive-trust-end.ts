@@ -5,6 +5,7 @@ import type { TrustEndDto } from './handshake.dto.js';
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
 import { CallerNotTrusted } from './trust-errors.js';
+import { TRUST_LIFE } from './trust-life.js';
 import { TrustRequests } from './trust-requests.js';
 import type { TrustedPeer } from './trusted-peer.js';
 
@@ -23,7 +24,7 @@ export class ReceiveTrustEnd {
     return this.transactions.run(async () => {
       await this.requests.holdAll();
       const row = await this.relationships.lock(peer.id);
-      if (row.state !== 'TRUSTED' && row.state !== 'SUSPENDED') throw new CallerNotTrusted('trust ended meanwhile');
+      if (TRUST_LIFE.left[row.state] === 'refuse') throw new CallerNotTrusted('trust ended meanwhile');
       await this.life.end(row, 'REVOKED', reason ?? 'REVOKED_BY_PEER');
     });
   }

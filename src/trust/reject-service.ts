@@ -4,6 +4,7 @@ import { Transactions } from '../persistence/transactions.js';
 import { AnswerRequest } from './answer-request.js';
 import type { RelationshipRow } from './relationship.entity.js';
 import { Relationships } from './relationships.js';
+import { follow } from './trust-life.js';
 import { TrustRequests } from './trust-requests.js';
 
 /** Our operator rejects a request for trust; the cloud that asked is told. @throws StateConflict, NotFound */
@@ -19,7 +20,8 @@ export class RejectService {
   execute(id: string): Promise<RelationshipRow> {
     return this.transactions.run(async () => {
       await this.requests.holdAll();
-      if (await this.relationships.find(id)) throw new StateConflict('it was answered already');
+      const answered = await this.relationships.find(id);
+      if (answered) follow('rejected', answered.state);
       const request = await this.requests.lock(id);
       if (request.state !== 'pending') throw new StateConflict('it was answered already');
       return this.answerRequest.reject(request);

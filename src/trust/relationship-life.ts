@@ -4,10 +4,13 @@ import { OwnCloud } from '../host/own-cloud.js';
 import { randomId } from '../kernel/ids.js';
 import { Origin } from '../kernel/origin.js';
 import { type SealContext, Secret } from '../kernel/secret.js';
+import { Holds } from '../outbox/holds.js';
 import { Outbox } from '../outbox/outbox.js';
 import { Transactions } from '../persistence/transactions.js';
+import { CallRate } from './call-rate.js';
 import { TrustEndHandlers } from './on-trust-ended.js';
 import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relationship.entity.js';
+import { follow } from './trust-life.js';
 
 /** What the other side proved when trust arose. */
 export interface Proof {
@@ -27,6 +30,8 @@ export class RelationshipLife {
     private readonly transactions: Transactions,
     private readonly audit: AuditTrail,
     private readonly outbox: Outbox,
+    private readonly holds: Holds,
+    private readonly callRate: CallRate,
     private readonly cloud: OwnCloud,
     private readonly endHandlers: TrustEndHandlers,
   ) {}
@@ -63,8 +68,9 @@ export class RelationshipLife {
     return this.create(row, 'trust.established', { fingerprint: pin, by: 'hand' });
   }
 
-  /** Trust arises, and from the next request on the peer is let in. */
+  /** Trust arises, and from the next request on the peer is let in. @throws StateConflict where it cannot arise any more */
   async trust(row: RelationshipRow, proof: Proof, values: Partial<RelationshipRow> = {}): Promise<void> {
+    if (follow('confirmed', row.state) === 'nothing') return;
     await this.outbox.cancel({ peer: row.id, kinds: ['trust-request'] });
     const { pin, certificate, endpoint, displayName } = proof;
     const trusted = {
@@ -91,6 +97,7 @@ export class RelationshipLife {
    * @param cancelled kinds of deliveries that are taken back, default all; whoever settles a delivery leaves its kind out
    */
   async end(row: RelationshipRow, state: EndState, reason: string, cancelled?: readonly string[]): Promise<void> {
+    if (follow(state === 'REVOKED' ? 'ended' : 'denied', row.state) === 'nothing') return;
     const wasTrusted = row.state === 'TRUSTED' || row.state === 'SUSPENDED';
     // However much hangs on it: a peer must not make itself too big to be revoked.
     await this.transactions.query('set local statement_timeout = 0');
@@ -105,6 +112,8 @@ export class RelationshipLife {
       [row.id, reason],
     );
     await this.outbox.cancel({ peer: row.id, kinds: cancelled });
+    await this.holds.release(row.id);
+    await this.callRate.forget(row.id);
     const action = state === 'REVOKED' ? 'trust.revoked' : 'trust.rejected';
     await this.audit.record({
       action,

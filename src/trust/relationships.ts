@@ -5,10 +5,10 @@ import type { FederatedAddress } from '../kernel/federated-address.js';
 import { NotFound } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { Transactions } from '../persistence/transactions.js';
-import { JudgedCopies } from './judged-copies.js';
+import { type Judged, JudgedCopies } from './judged-copies.js';
 import { type RelationshipDomainRow, RelationshipRow } from './relationship.entity.js';
-import { CallerNotTrusted } from './trust-errors.js';
-import { TrustedPeer } from './trusted-peer.js';
+import { CallerNotTrusted, CapabilityRefused, PeerSuspended } from './trust-errors.js';
+import { type Capability, TrustedPeer } from './trusted-peer.js';
 
 const ENDED = ['REVOKED', 'REJECTED'] as const;
 
@@ -34,28 +34,28 @@ export class Relationships {
   ) {}
 
   /** The relationship that this key belongs to and that has not ended, for a verdict. One indexed read. */
-  async byPin(pin: string): Promise<{ peer: TrustedPeer; suspended: boolean } | undefined> {
+  async byPin(pin: string): Promise<Judged | undefined> {
     const [row] = await this.transactions.query<JudgedRow>(
       `${JUDGED} where r.pin = $1 and r.state in ('TRUSTED', 'SUSPENDED')`,
       [pin],
     );
-    return row && { peer: this.judged(row), suspended: row.state === 'SUSPENDED' };
+    return row && this.judgedRow(row);
   }
 
-  /** Peers in whose effective domains the address lies. Two clouds on one host may both claim it. */
-  async speakingFor(address: FederatedAddress): Promise<TrustedPeer[]> {
+  /** Peers in whose effective domains the address lies, suspended ones too. Two clouds on one host may both claim it. */
+  async speakingFor(address: FederatedAddress): Promise<Judged[]> {
     const rows = await this.transactions
       .repository(RelationshipRow)
       .createQueryBuilder('r')
-      .where(`r.state = 'TRUSTED'`)
+      .where(`r.state in ('TRUSTED', 'SUSPENDED')`)
       .andWhere(
         `(r.origin = :bare or r.origin like :withPort or exists (select from federation.relationship_domain d
           where d.relationship_id = r.id and d.domain = :domain and d.status = 'effective'))`,
         { domain: address.domain, bare: `https://${address.domain}`, withPort: `https://${address.domain}:%` },
       )
       .getMany();
-    const peers = await Promise.all(rows.map((row) => this.peerOf(row)));
-    return peers.filter((peer) => peer.speaksFor(address));
+    const judged = rows.map(async (row) => ({ peer: await this.peerOf(row), suspended: row.state === 'SUSPENDED' }));
+    return (await Promise.all(judged)).filter(({ peer }) => peer.speaksFor(address));
   }
 
   async peerOf(row: RelationshipRow): Promise<TrustedPeer> {
@@ -79,6 +79,10 @@ export class Relationships {
   /** Whether it has not ended: what is said to a peer that is suspended waits. */
   async isLive(id: string): Promise<boolean> {
     return this.transactions.repository(RelationshipRow).existsBy({ id, state: Not(In([...ENDED])) });
+  }
+
+  isSuspended(id: string): Promise<boolean> {
+    return this.transactions.repository(RelationshipRow).existsBy({ id, state: 'SUSPENDED' });
   }
 
   /** Whoever locks a row means to change it: copies of it are dropped at the commit. @throws NotFound */
@@ -107,25 +111,36 @@ export class Relationships {
   }
 
   /**
-   * For whatever writes on behalf of a peer: judges its state again, in the caller's transaction, and keeps it from ending
-   * until that transaction has. Either the act is complete before the end, or it does not happen.
+   * For whatever writes on behalf of a peer: judges it again, and what its policy allows, and holds it as it is.
    * @returns the peer as it is now: its domains may have changed since the request was judged.
-   * @throws CallerNotTrusted
+   * @throws CallerNotTrusted, PeerSuspended, CapabilityRefused
    */
-  async holdTrusted(peer: TrustedPeer): Promise<TrustedPeer> {
-    await this.transactions.query(`select pg_advisory_xact_lock_shared(${QUEUE('$1')})`, [peer.id]);
-    const [row] = await this.transactions.query<JudgedRow>(
-      `${JUDGED} where r.id = $1 and r.pin = $2 and r.state = 'TRUSTED' for share of r`,
-      [peer.id, peer.pin],
-    );
-    if (!row) throw new CallerNotTrusted('trust ended while the request was under way');
-    return this.judged(row);
+  async holdTrusted(peer: TrustedPeer, capability: Capability): Promise<TrustedPeer> {
+    const judged = await this.hold(peer);
+    if (!judged) throw new CallerNotTrusted('trust ended while the request was under way');
+    if (judged.suspended) throw new PeerSuspended();
+    if (!judged.peer.allows(capability)) throw new CapabilityRefused(capability);
+    return judged.peer;
   }
 
-  private judged(row: JudgedRow): TrustedPeer {
+  /**
+   * Reads the relationship again, in the caller's transaction, and keeps it from ending until that transaction has. Either
+   * the act is complete before the end, or it does not happen. Undefined if there is no trust any more.
+   */
+  async hold(peer: TrustedPeer): Promise<Judged | undefined> {
+    await this.transactions.query(`select pg_advisory_xact_lock_shared(${QUEUE('$1')})`, [peer.id]);
+    const [row] = await this.transactions.query<JudgedRow>(
+      `${JUDGED} where r.id = $1 and r.pin = $2 and r.state in ('TRUSTED', 'SUSPENDED') for share of r`,
+      [peer.id, peer.pin],
+    );
+    return row && this.judgedRow(row);
+  }
+
+  private judgedRow(row: JudgedRow): Judged {
     const references = [row.own_reference, row.peer_reference].filter((reference) => reference !== null);
     const domains = this.effective(Origin.parse(row.origin), row.domains);
-    return new TrustedPeer(row.id, row.origin, row.pin, domains, row.policy, references);
+    const peer = new TrustedPeer(row.id, row.origin, row.pin, domains, row.policy, references);
+    return { peer, suspended: row.state === 'SUSPENDED' };
   }
 
   /** The origin's host is effective by itself, but nobody ever speaks for a domain of ours. */

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
-import { MaxBytes } from '../ocm/validation/text-rules.js';
+import { IsOneLine, MaxBytes } from '../ocm/validation/text-rules.js';
 import { Nested } from '../ocm/validation/validate-body.js';
 import { PeerPolicyDto } from './peer-policy.dto.js';
 
@@ -59,6 +59,18 @@ export class AcceptServiceDto {
   fingerprint?: string;
 }
 
+export class SuspendServiceDto {
+  /**
+   * Why, for our own operators: one line of at most 255 bytes.
+   * @example "INCIDENT-4711"
+   */
+  @IsOptional()
+  @IsString()
+  @IsOneLine()
+  @MaxBytes(255)
+  reason?: string;
+}
+
 export class ChangeServiceDto {
   /**
    * All domains beside its host that the peer may speak for; left out: as they are.
@@ -102,7 +114,7 @@ export class ServiceDto {
    */
   since: string;
   /**
-   * When we next try to tell it something; null if nothing waits.
+   * When we next try to tell it something; null if nothing waits, or it is suspended.
    * @example null
    */
   nextAttempt: string | null;

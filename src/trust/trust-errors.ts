@@ -14,7 +14,14 @@ export class PeerSuspended extends FederationError {
   }
 }
 
-/** Requests for trust that wait are bounded: nobody needs to be known to make one. */
+/** Trusted, but our operator does not want this of it. */
+export class CapabilityRefused extends FederationError {
+  constructor(capability: string) {
+    super('forbidden', 'NOT_ALLOWED', { internal: `its policy turns ${capability} off` });
+  }
+}
+
+/** More than is taken from one cloud, or of requests for trust from all strangers: nobody needs to be known to make one. */
 export class TooManyRequests extends FederationError {
   constructor(retryAfter: number) {
     super('too-many', 'TOO_MANY_REQUESTS', { retryAfter });

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { MoreThan } from 'typeorm';
 import { NotFound } from '../kernel/federation-error.js';
 import type { Origin } from '../kernel/origin.js';
 import { Transactions } from '../persistence/transactions.js';
@@ -18,6 +19,13 @@ export class TrustRequests {
 
   find(id: string): Promise<TrustRequestRow | null> {
     return this.transactions.repository(TrustRequestRow).findOneBy({ id });
+  }
+
+  /** Whether it is a request that waits for our operator. */
+  isWaiting(id: string): Promise<boolean> {
+    return this.transactions
+      .repository(TrustRequestRow)
+      .existsBy({ id, state: 'pending', expiresAt: MoreThan(new Date()) });
   }
 
   /** @throws NotFound */

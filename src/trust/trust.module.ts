@@ -8,6 +8,7 @@ import { AddService } from './add-service.js';
 import { AnswerRequest } from './answer-request.js';
 import { ApproveDomains } from './approve-domains.js';
 import { CallByOrigin } from './call-by-origin.js';
+import { CallRate } from './call-rate.js';
 import { ChangePolicy } from './change-policy.js';
 import { ChangeService } from './change-service.js';
 import { DeliverConfirmation } from './deliver-confirmation.js';
@@ -34,17 +35,29 @@ import { RejectService } from './reject-service.js';
 import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
 import { Relationships } from './relationships.js';
+import { ResumeService } from './resume-service.js';
 import { ServicesController } from './services.controller.js';
+import { SuspendService } from './suspend-service.js';
+import { SuspensionController } from './suspension.controller.js';
 import { TrustByHand } from './trust-by-hand.js';
 import { TrustRequests } from './trust-requests.js';
 
 const ENTITIES = [InstallationRow, OwnKeyRow, RelationshipRow, RelationshipDomainRow, TrustRequestRow];
-const SHARED = [OwnIdentity, Relationships, PeerEndpoints, JudgeCaller, { provide: Clock, useClass: SystemClock }];
+const SHARED = [
+  OwnIdentity,
+  Relationships,
+  PeerEndpoints,
+  JudgeCaller,
+  CallRate,
+  { provide: Clock, useClass: SystemClock },
+];
 const ACTS = [
   AddService,
   AcceptService,
   RejectService,
   EndService,
+  SuspendService,
+  ResumeService,
   ApproveDomains,
   ChangePolicy,
   ChangeService,
@@ -70,7 +83,7 @@ const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, D
 @Global()
 @Module({
   imports: [DiscoveryModule, TypeOrmModule.forFeature(ENTITIES, CONNECTION)],
-  controllers: [PeerDocumentController, HandshakeController, TrustController, ServicesController],
+  controllers: [PeerDocumentController, HandshakeController, TrustController, ServicesController, SuspensionController],
   providers: [...SHARED, ...ACTS, ...DELIVERIES],
   exports: [...SHARED, AddService, AcceptService, RejectService, EndService, ApproveDomains, ListServices],
 })

@@ -1,26 +1,32 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { checkSwitch } from '../access/switches.js';
+import { checkSwitch, type Switch } from '../access/switches.js';
 import { RefusalCounter } from '../audit/refusal-counter.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { currentContext } from '../kernel/request-context.js';
+import { CallRate } from './call-rate.js';
 import { JudgeCaller } from './judge-caller.js';
 import type { PeerRequest } from './peer-request.js';
-import { CallerNotTrusted, PeerSuspended } from './trust-errors.js';
-import type { TrustedPeer } from './trusted-peer.js';
+import { CallerNotTrusted, CapabilityRefused, PeerSuspended, TooManyRequests } from './trust-errors.js';
+import type { Capability, TrustedPeer } from './trusted-peer.js';
 import type { Verdict } from './verdict.js';
 
-/** What a peer route belongs to. `leaving` is open to a suspended peer, and no switch turns it off. */
-export type Capability = 'sharing' | 'trust' | 'leaving';
+const SWITCHES: Readonly<Record<Exclude<Capability, 'leaving'>, Switch>> = {
+  sharing: 'sharing',
+  login: 'login',
+  discovery: 'federation',
+  trust: 'federation',
+};
 
 export const CapabilityOf = Reflector.createDecorator<Capability>();
 
-/** Lets trusted services in, and nobody else. First the caller, then the switches, then whatever the body is worth. */
+/** Lets trusted services in, and nobody else. First the caller, then how often it calls, then what is allowed, then the body. */
 @Injectable()
 export class TrustedPeerGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly judgeCaller: JudgeCaller,
+    private readonly callRate: CallRate,
     private readonly refusals: RefusalCounter,
     private readonly cloud: OwnCloud,
   ) {}
@@ -32,7 +38,7 @@ export class TrustedPeerGuard implements CanActivate {
     const peer = this.admit(verdict, capability, request.raw.socket.remoteAddress ?? '');
     request.federationPeer = peer;
     currentContext().actor = { kind: 'peer', id: peer.id };
-    this.checkSwitches(capability);
+    if (capability !== 'leaving') await this.allow(peer, capability, request.raw.socket.remoteAddress ?? '');
     return true;
   }
 
@@ -49,7 +55,18 @@ export class TrustedPeerGuard implements CanActivate {
     }
   }
 
-  private checkSwitches(capability: Capability): void {
-    if (capability !== 'leaving') checkSwitch(this.cloud, capability === 'sharing' ? 'sharing' : 'federation');
+  private async allow(peer: TrustedPeer, capability: Exclude<Capability, 'leaving'>, address: string): Promise<void> {
+    if (peer.policy.rate) await this.count(peer, address);
+    checkSwitch(this.cloud, SWITCHES[capability]);
+    if (!peer.allows(capability)) throw new CapabilityRefused(capability);
+  }
+
+  private async count(peer: TrustedPeer, address: string): Promise<void> {
+    try {
+      await this.callRate.count(peer);
+    } catch (error) {
+      if (error instanceof TooManyRequests) this.refusals.count('too-many-calls', address);
+      throw error;
+    }
   }
 }

@@ -2,6 +2,9 @@ import type { FederatedAddress } from '../kernel/federated-address.js';
 import { Origin } from '../kernel/origin.js';
 import type { PeerPolicy, RelationshipRow } from './relationship.entity.js';
 
+/** What a peer route belongs to. `leaving` is open to a suspended peer, and neither switch, policy nor rate closes it. */
+export type Capability = 'sharing' | 'login' | 'discovery' | 'trust' | 'leaving';
+
 /** A cloud that may talk to us, as its relationship said when this request was judged. */
 export class TrustedPeer {
   readonly origin: Origin;
@@ -23,6 +26,11 @@ export class TrustedPeer {
   static from(row: RelationshipRow, domains: readonly string[]): TrustedPeer {
     const references = [row.ownReference, row.peerReference].filter((reference) => reference !== null);
     return new TrustedPeer(row.id, row.origin, row.pin ?? '', domains, row.policy, references);
+  }
+
+  /** Whether our operator lets this peer do such things at all. */
+  allows(capability: Capability): boolean {
+    return capability === 'trust' || capability === 'leaving' || this.policy[capability] !== false;
   }
 
   /** Exact match: a sub-domain is another domain. */

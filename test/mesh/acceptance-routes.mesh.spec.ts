@@ -48,6 +48,8 @@ const TABLE = `
   operator  POST                 /admin/alerts/:id/settle
   operator  POST                 /admin/services/:id/accept
   operator  POST                 /admin/services/:id/reject
+  operator  POST                 /admin/services/:id/resume
+  operator  POST                 /admin/services/:id/suspend
   peer      DELETE               /federation/trust
   peer      GET HEAD             /notifications/:id
   peer      GET HEAD             /ocm/notifications/:id

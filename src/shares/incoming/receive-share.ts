@@ -61,7 +61,7 @@ export class ReceiveShare {
     const answer = receiptOf(share);
     if (!this.acceptsAtOnce(peer, share) && (await this.writeOffer.execute(peer, share, key, answer))) return answer;
     return this.inbox.once({ peer: peer.id, key, meaning }, async () => {
-      const present = await this.relationships.holdTrusted(peer);
+      const present = await this.relationships.holdTrusted(peer, 'sharing');
       if (!present.speaksFor(offer.owner)) throw mismatch(peer, offer);
       if (!(await this.forgottenAccounts.holdKnown(recipient.id))) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
       const known = await this.knownOffers.find(peer, offer, recipient.id, digest);

@@ -3,6 +3,7 @@ import { In } from 'typeorm';
 import { AccountDirectory } from '../../host/account-directory.js';
 import { ValidationFailed } from '../../kernel/federation-error.js';
 import { DeliveryRow } from '../../outbox/delivery.entity.js';
+import { HELD } from '../../outbox/holds.js';
 import { type Page, parseCursor, parseLimit, readPage } from '../../persistence/keyset.js';
 import { Transactions } from '../../persistence/transactions.js';
 import { IN_STATE, ShareClock, stateAt } from '../share-state.js';
@@ -85,5 +86,6 @@ function describeAt(row: OutgoingShareRow, delivery: DeliveryRow | undefined, no
 }
 
 function describeDelivery({ state, attempts, dueAt, reason }: DeliveryRow) {
-  return { state, attempts, nextAttempt: state === 'waiting' ? dueAt.toISOString() : null, reason };
+  const isTried = state === 'waiting' && reason !== HELD;
+  return { state, attempts, nextAttempt: isTried ? dueAt.toISOString() : null, reason };
 }

@@ -10,6 +10,7 @@ import { Secret } from '../../kernel/secret.js';
 import type { Permission } from '../../ocm/permission.js';
 import { Outbox } from '../../outbox/outbox.js';
 import { Transactions } from '../../persistence/transactions.js';
+import type { Judged } from '../../trust/judged-copies.js';
 import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { outgoingShare } from '../audit-names.js';
@@ -68,7 +69,7 @@ export class NewOffer {
 
   /**
    * Asks the host, outside of any transaction.
-   * @throws ValidationFailed: `owner`, `shareWith`, `resourceId` NOT_FOUND, `expiresAt` INVALID
+   * @throws ValidationFailed: `owner`, `shareWith`, `resourceId` NOT_FOUND, `shareWith` SUSPENDED, NOT_ALLOWED, `expiresAt` INVALID
    */
   async check(share: NewShare): Promise<CheckedOffer> {
     const owner = await this.accounts.find(share.owner);
@@ -83,9 +84,9 @@ export class NewOffer {
     return { share, owner, recipient, peer, expiresAt };
   }
 
-  /** In the caller's transaction. @throws ValidationFailed, StateConflict, CallerNotTrusted if trust ended meanwhile */
+  /** In the caller's transaction. @throws ValidationFailed, also for what has changed since it was checked; StateConflict */
   async record({ share, owner, recipient, peer, expiresAt }: CheckedOffer): Promise<OutgoingShareRow> {
-    const present = await this.relationships.holdTrusted(peer);
+    const present = offerable(await this.relationships.hold(peer));
     if (!present.speaksFor(recipient)) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
     if (!(await this.forgottenAccounts.holdKnown(owner.id))) throw ValidationFailed.of('owner', 'NOT_FOUND');
     const token = Secret.random();
@@ -131,9 +132,7 @@ export class NewOffer {
   private async homeOf(recipient: FederatedAddress): Promise<TrustedPeer> {
     const peers = this.cloud.isHomeOf(recipient) ? [] : await this.relationships.speakingFor(recipient);
     if (peers.length > 1) throw ValidationFailed.of('shareWith', 'AMBIGUOUS');
-    const [peer] = peers;
-    if (!peer) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
-    return peer;
+    return offerable(peers[0]);
   }
 
   /** A plain OCM 0.0.3 peer tells shares apart by resource and recipient alone. */
@@ -148,6 +147,14 @@ export class NewOffer {
     if (held.length > 0)
       throw new StateConflict('the peer knows one share of a resource with a person, and there is one');
   }
+}
+
+/** The recipient's cloud, if it may be offered something now. @throws ValidationFailed `shareWith` */
+function offerable(judged: Judged | undefined): TrustedPeer {
+  if (!judged) throw ValidationFailed.of('shareWith', 'NOT_FOUND');
+  if (judged.suspended) throw ValidationFailed.of('shareWith', 'SUSPENDED');
+  if (!judged.peer.allows('sharing')) throw ValidationFailed.of('shareWith', 'NOT_ALLOWED');
+  return judged.peer;
 }
 
 function meaningOf(row: OutgoingShareRow): OfferMeaning {

@@ -120,7 +120,7 @@ export class ShareDeliveryDto {
   /** @example 1 */
   attempts: number;
   /**
-   * When it is tried next; null unless it waits.
+   * When it is tried next; null unless it waits for that: a suspended peer is told nothing.
    * @example null
    */
   nextAttempt: string | null;
