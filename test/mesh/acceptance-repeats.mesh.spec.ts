@@ -1,14 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'node:tls';
-import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FederationModule, type FederationOptions, Secret } from '../../src/index.js';
-import { PinoLogger } from '../../src/operations/logging.js';
-import { type RunningFederation, startFederationServer } from '../../src/operations/server.js';
-import { AccountsModule, STANDALONE_ENTITIES, StandaloneModule } from '../../src/standalone/standalone.module.js';
-import { StandaloneOptions } from '../../src/standalone/standalone-options.js';
+import type { RunningFederation } from '../../src/operations/server.js';
 import { CertificateAuthority, type IssuedCertificate } from '../../src/transport/certificates.js';
 import { auditOf, bodyOf, offer, randomName } from '../shares/support.js';
 import { ScriptedPeer } from '../shares/trusted-peer.js';
@@ -18,7 +12,6 @@ import { call } from '../support/hostile-peer.js';
 const CALLS = 50;
 
 describe('one call that is made many times at once, on two nodes, while answers are lost', () => {
-  const sealKey = randomBytes(32);
   let cloud: TestCloud;
   let second: RunningFederation;
   let peer: ScriptedPeer;
@@ -27,8 +20,8 @@ describe('one call that is made many times at once, on two nodes, while answers 
 
   beforeAll(async () => {
     const authority = await CertificateAuthority.create('Test CA');
-    cloud = await TestCloud.start({ name: 'cloud2', authority, options: { sealKey } });
-    second = await anotherNode(authority);
+    cloud = await TestCloud.start({ name: 'cloud2', authority });
+    second = await cloud.anotherNode();
     ports = [Number(new URL(cloud.origin).port), second.describe().ports.public];
     bob = await cloud.createAccount('bob');
     cloud.makeResource(bob, 'notes');
@@ -38,28 +31,6 @@ describe('one call that is made many times at once, on two nodes, while answers 
     await second?.stop();
     await Promise.all([cloud?.stop(), peer?.stop()]);
   });
-
-  /** A second server of the same cloud, on the same database. */
-  async function anotherNode(authority: CertificateAuthority): Promise<RunningFederation> {
-    const options: FederationOptions = {
-      publicOrigin: cloud.origin,
-      sealKey,
-      adminToken: new Secret(ADMIN_TOKEN),
-      outbound: { allowNetworks: ['127.0.0.0/8', '::1/128'], extraRoots: [authority.certificate] },
-      database: { url: cloud.databaseUrl, entities: STANDALONE_ENTITIES },
-    };
-    const standalone = new StandaloneOptions([cloud.host], cloud.get(StandaloneOptions).resourcesDir);
-    const federation = FederationModule.forRoot({ ...options, ports: StandaloneModule.ports(standalone) });
-    @Module({ imports: [federation, AccountsModule.above(federation, standalone)] })
-    class Server {}
-    const web = await authority.issue(cloud.host);
-    return startFederationServer(Server, {
-      federation: options,
-      listen: { host: '127.0.0.1', port: 0 },
-      web: { certificate: web.certificate, privateKey: new Secret(web.privateKey) },
-      logger: new PinoLogger('fatal', { write: () => undefined }),
-    });
-  }
 
   interface Call {
     readonly path: string;

@@ -26,6 +26,8 @@ export interface CloudSetup {
   /** The federation's calls arrive on a listener of their own. */
   readonly ownListener?: boolean;
   readonly onLog?: (line: string) => void;
+  /** Routes beside the product's own. */
+  readonly controllers?: Type[];
 }
 
 /** A port that was free a moment ago. */
@@ -88,17 +90,30 @@ export class TestCloud {
     return this.server().describe().federationFingerprint;
   }
 
-  /** Starts the process again after `down`, on the same database. */
-  async up(): Promise<void> {
+  /** Starts the process again after `down`, on the same database; `changed`: with other options this time. */
+  async up(changed: Partial<FederationOptions> = {}): Promise<void> {
+    this.running = await this.node(this.ports, changed);
+  }
+
+  /** Another process of the same cloud, on the same database, at a port of its own. To be stopped before the cloud is. */
+  async anotherNode(changed: Partial<FederationOptions> = {}): Promise<RunningFederation> {
+    return this.node({ port: 0 }, changed);
+  }
+
+  private async node(
+    ports: { readonly port: number; readonly federationPort?: number },
+    changed: Partial<FederationOptions>,
+  ): Promise<RunningFederation> {
+    const options = { ...this.options, ...changed };
     const web = await this.setup.authority.issue(this.host);
-    const standalone = new StandaloneOptions(this.options.domains ?? [this.host], this.folder);
-    const federation = FederationModule.forRoot({ ...this.options, ports: StandaloneModule.ports(standalone) });
-    @Module({ imports: [federation, AccountsModule.above(federation, standalone)] })
+    const standalone = new StandaloneOptions(options.domains ?? [this.host], this.folder);
+    const federation = FederationModule.forRoot({ ...options, ports: StandaloneModule.ports(standalone) });
+    const { onLog, controllers } = this.setup;
+    @Module({ imports: [federation, AccountsModule.above(federation, standalone)], controllers })
     class Server {}
-    const { onLog } = this.setup;
-    this.running = await startFederationServer(Server, {
-      federation: this.options,
-      listen: { host: '127.0.0.1', ...this.ports },
+    return startFederationServer(Server, {
+      federation: options,
+      listen: { host: '127.0.0.1', ...ports },
       web: { certificate: web.certificate, privateKey: new Secret(web.privateKey) },
       logger: new PinoLogger(onLog ? 'debug' : 'fatal', { write: onLog ?? (() => undefined) }),
     });
