@@ -1,20 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional, IsString, ValidateIf } from 'class-validator';
+import { IsIn, IsOptional, IsString, ValidateIf } from 'class-validator';
 import { PERMISSIONS, type Permission } from '../../ocm/permission.js';
-import { IsOneLine, IsText, MaxBytes, textRule } from '../../ocm/validation/text-rules.js';
+import { IsMoment } from '../../ocm/validation/moment.js';
+import { IsOneLine, IsText, MaxBytes } from '../../ocm/validation/text-rules.js';
 import { OUTGOING_STATES, type OutgoingState } from './outgoing-share.entity.js';
-
-/** A moment in ISO 8601 that is a date and a time with its zone: a bare date or a week means something else to everybody. */
-function IsMoment(): PropertyDecorator {
-  const iso = IsISO8601({ strict: true, strictSeparator: true });
-  const shape = textRule('isMoment', 'INVALID', (text) => MOMENT.test(text) && !Number.isNaN(Date.parse(text)));
-  return (prototype, property) => {
-    iso(prototype, property);
-    shape(prototype, property);
-  };
-}
-
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
 /** May be left out; null is no way to do so. */
 function IsLeftOutOr(): PropertyDecorator {
