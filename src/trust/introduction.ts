@@ -5,6 +5,7 @@ import { type FieldError, ValidationFailed } from '../kernel/federation-error.js
 import { Origin } from '../kernel/origin.js';
 import { Secret } from '../kernel/secret.js';
 import type { Stranger } from './peer-request.js';
+import { isDisplayName } from './profile-rules.js';
 import { CallerNotTrusted } from './trust-errors.js';
 
 /** What a cloud says of itself, parsed once. */
@@ -45,9 +46,7 @@ function parse(fields: IntroductionFields): Introduction {
   if (!origin) refused.push({ name: 'origin', message: 'INVALID' });
   if (!endpoint || (origin && endpoint.host !== origin.host)) refused.push({ name: 'endpoint', message: 'INVALID' });
   if (domains.includes(undefined)) refused.push({ name: 'domains', message: 'INVALID' });
-  if (Buffer.byteLength(fields.displayName) > 255 || /\p{C}/u.test(fields.displayName)) {
-    refused.push({ name: 'displayName', message: 'INVALID' });
-  }
+  if (!isDisplayName(fields.displayName)) refused.push({ name: 'displayName', message: 'INVALID' });
   if (refused.length > 0 || !origin || !endpoint) throw new ValidationFailed(refused);
   const known = domains.filter((domain) => domain !== undefined);
   return { origin, endpoint, displayName: fields.displayName, domains: known, code: new Secret(fields.code) };

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
-import { NotFound } from '../kernel/federation-error.js';
+import { NotFound, ValidationFailed } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { momentText, type Page, pageOf, parseCursor, parseLimit } from '../persistence/keyset.js';
 import { Transactions } from '../persistence/transactions.js';
@@ -14,11 +14,13 @@ const SERVICES = `
     coalesce(r.pin, (select q.pin from federation.trust_request q where q.id = r.id)) as fingerprint, r.created_at,
     coalesce((select jsonb_object_agg(d.domain, d.status) from federation.relationship_domain d
               where d.relationship_id = r.id), '{}') as domains,
-    ${TRUSTED_BY_HAND} as by_hand, r.policy
+    ${TRUSTED_BY_HAND} as by_hand, r.policy, r.review_at, r.security_contact, r.proposed_display_name,
+    r.proposed_security_contact
   from federation.relationship r
   union all
   select q.id, q.origin, q.display_name, 'INVITED', null, q.created_at, q.pin, q.created_at,
-    coalesce((select jsonb_object_agg(domain, 'proposed') from jsonb_array_elements_text(q.domains) as domain), '{}'), false, '{}'::jsonb
+    coalesce((select jsonb_object_agg(domain, 'proposed') from jsonb_array_elements_text(q.domains) as domain), '{}'), false, '{}'::jsonb, null,
+    null, null, null
   from federation.trust_request q where q.state = 'pending' and q.expires_at > now()`;
 
 const WITH_NEXT_ATTEMPT = `
@@ -29,6 +31,12 @@ const WITH_NEXT_ATTEMPT = `
      order by d.due_at limit 1) as delivery_reason
   from (${SERVICES}) s`;
 
+export interface ServicesQuery {
+  readonly cursor?: unknown;
+  readonly limit?: unknown;
+  readonly reviewDue?: unknown;
+}
+
 /** What an operator sees of the clouds around us. */
 @Injectable()
 export class ListServices {
@@ -37,14 +45,15 @@ export class ListServices {
     private readonly cloud: OwnCloud,
   ) {}
 
-  /** Newest first. @throws ValidationFailed for a bad cursor or limit. */
-  async execute(query: { readonly cursor?: unknown; readonly limit?: unknown }): Promise<Page<ServiceDto>> {
+  /** Newest first; or of those alone whose review is due. @throws ValidationFailed for a bad parameter. */
+  async execute(query: ServicesQuery): Promise<Page<ServiceDto>> {
     const cursor = parseCursor(query.cursor);
     const limit = parseLimit(query.limit);
     const rows = await this.transactions.query<ServiceRow>(
-      `${WITH_NEXT_ATTEMPT} where $1::timestamptz is null or (s.created_at, s.id) < ($1, $2)
+      `${WITH_NEXT_ATTEMPT} where ($1::timestamptz is null or (s.created_at, s.id) < ($1, $2))
+         and (not $4 or (s.review_at <= now() and s.state not in ('REVOKED', 'REJECTED')))
        order by s.created_at desc, s.id desc limit $3`,
-      [cursor?.at ?? null, cursor?.id ?? null, limit + 1],
+      [cursor?.at ?? null, cursor?.id ?? null, limit + 1, isFlag(query.reviewDue, 'reviewDue')],
     );
     return pageOf(
       rows,
@@ -77,12 +86,25 @@ export class ListServices {
       domains: [...new Set([...own, ...having('effective')])],
       proposedDomains: having('proposed').filter((domain) => domain !== host),
       trustedByHand: row.by_hand,
+      securityContact: row.security_contact,
+      reviewAt: row.review_at?.toISOString() ?? null,
+      proposed: { displayName: row.proposed_display_name, securityContact: row.proposed_security_contact },
       policy: row.policy,
     };
   }
 }
 
+/** A flag of a query: `true`, `false`, or left out. @throws ValidationFailed */
+function isFlag(value: unknown, name: string): boolean {
+  if (value !== undefined && value !== 'true' && value !== 'false') throw ValidationFailed.of(name, 'INVALID');
+  return value === 'true';
+}
+
 interface ServiceRow {
+  readonly review_at: Date | null;
+  readonly security_contact: string | null;
+  readonly proposed_display_name: string | null;
+  readonly proposed_security_contact: string | null;
   readonly id: string;
   readonly origin: string;
   readonly display_name: string;

@@ -9,7 +9,8 @@ import { Outbox } from '../outbox/outbox.js';
 import { Transactions } from '../persistence/transactions.js';
 import { CallRate } from './call-rate.js';
 import { TrustEndHandlers } from './on-trust-ended.js';
-import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relationship.entity.js';
+import { ProposeDomains } from './propose-domains.js';
+import { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { follow } from './trust-life.js';
 
 /** What the other side proved when trust arose. */
@@ -34,6 +35,7 @@ export class RelationshipLife {
     private readonly callRate: CallRate,
     private readonly cloud: OwnCloud,
     private readonly endHandlers: TrustEndHandlers,
+    private readonly proposeDomains: ProposeDomains,
   ) {}
 
   /** Our operator asks for trust. */
@@ -53,7 +55,7 @@ export class RelationshipLife {
       state === 'REJECTED' ? 'trust.rejected' : 'trust.accepted',
       { fingerprint: request.pin },
     );
-    await this.proposeDomains(row, request.domains);
+    await this.proposeDomains.add(row, request.domains);
     return row;
   }
 
@@ -83,7 +85,7 @@ export class RelationshipLife {
       reason: null,
     } as const;
     await this.update(row, { ...trusted, since: new Date(), ...values });
-    await this.proposeDomains(row, proof.domains);
+    await this.proposeDomains.add(row, proof.domains);
     await this.audit.record({
       action: 'trust.established',
       object: `service:${row.id}`,
@@ -126,20 +128,6 @@ export class RelationshipLife {
   async update(row: RelationshipRow, values: Partial<RelationshipRow>): Promise<void> {
     await this.transactions.repository(RelationshipRow).update({ id: row.id }, values);
     Object.assign(row, values);
-  }
-
-  /** Claimed domains wait for our operator, except those approved already. */
-  async proposeDomains(row: RelationshipRow, domains: readonly string[]): Promise<void> {
-    const host = Origin.parse(row.origin).host;
-    const proposed = [...new Set(domains)].filter((domain) => domain !== host);
-    if (proposed.length === 0) return;
-    await this.transactions
-      .repository(RelationshipDomainRow)
-      .createQueryBuilder()
-      .insert()
-      .values(proposed.map((domain) => ({ relationshipId: row.id, domain, status: 'proposed' as const })))
-      .orIgnore()
-      .execute();
   }
 
   private async create(values: Partial<RelationshipRow>, action: string, details: Record<string, string> = {}) {

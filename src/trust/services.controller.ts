@@ -39,9 +39,19 @@ export class ServicesController {
   @Get()
   @ApiQuery({ name: 'cursor', required: false, type: String })
   @ApiQuery({ name: 'limit', required: false, type: Number })
+  @ApiQuery({
+    name: 'reviewDue',
+    required: false,
+    type: Boolean,
+    description: 'true: those whose review date has passed',
+  })
   @ApiOkResponse({ type: ServiceListDto })
-  list(@Query('cursor') cursor?: unknown, @Query('limit') limit?: unknown): Promise<ServiceListDto> {
-    return this.listServices.execute({ cursor, limit });
+  list(
+    @Query('cursor') cursor?: unknown,
+    @Query('limit') limit?: unknown,
+    @Query('reviewDue') reviewDue?: unknown,
+  ): Promise<ServiceListDto> {
+    return this.listServices.execute({ cursor, limit, reviewDue });
   }
 
   /** One cloud. */
@@ -85,7 +95,7 @@ export class ServicesController {
     return this.listServices.one((await this.rejectService.execute(id)).id);
   }
 
-  /** Say which domains beside its host a peer may speak for, and what holds for it alone. */
+  /** Say which domains a peer may speak for, what holds for it alone, what it is called, whom to tell, when to review it. */
   @Patch(':id')
   @ApiOkResponse({ type: ServiceDto })
   @ApiConflictResponse({

@@ -1,8 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { IsMoment } from '../ocm/validation/moment.js';
 import { IsOneLine, MaxBytes } from '../ocm/validation/text-rules.js';
 import { Nested } from '../ocm/validation/validate-body.js';
 import { PeerPolicyDto } from './peer-policy.dto.js';
+import { IsDisplayName, IsSecurityContact } from './profile-rules.js';
 
 export const FINGERPRINT = /^sha256:[A-Za-z0-9_-]{43}$/;
 
@@ -87,6 +89,46 @@ export class ChangeServiceDto {
   @IfGiven()
   @Nested(() => PeerPolicyDto)
   policy?: PeerPolicyDto;
+
+  /**
+   * What it is called here; answers a proposal of its own.
+   * @example "Cloud 2"
+   */
+  @IfGiven()
+  @IsDisplayName()
+  displayName?: string;
+
+  @ApiProperty({
+    type: String,
+    required: false,
+    nullable: true,
+    example: 'security@cloud2.localhost',
+    description: 'Whom to tell of an incident: an e-mail address, a mailto or an https URL. Null: nobody is named.',
+  })
+  @IsOptional()
+  @IsString()
+  @IsSecurityContact()
+  securityContact?: string | null;
+
+  @ApiProperty({
+    type: String,
+    required: false,
+    nullable: true,
+    example: '2099-12-31T23:59:59Z',
+    description: 'When you mean to look at it again, ISO 8601. Null: never.',
+  })
+  @IsOptional()
+  @IsMoment()
+  @MaxBytes(40)
+  reviewAt?: string | null;
+}
+
+/** What a peer proposes; null where it proposes nothing. */
+class ProposedDto {
+  @ApiProperty({ type: String, nullable: true, example: null })
+  displayName: string | null;
+  @ApiProperty({ type: String, nullable: true, example: null })
+  securityContact: string | null;
 }
 
 /** A cloud, and how we stand with it. */
@@ -138,6 +180,12 @@ export class ServiceDto {
    * @example false
    */
   trustedByHand: boolean;
+  @ApiProperty({ type: String, nullable: true, example: 'security@cloud2.localhost' })
+  securityContact: string | null;
+  @ApiProperty({ type: String, nullable: true, example: null, description: 'When you mean to look at it again.' })
+  reviewAt: string | null;
+  /** What it says of itself that waits for you, beside its domains. */
+  proposed: ProposedDto;
   /** What holds for it beside the settings of the whole cloud: only what was set. */
   policy: PeerPolicyDto;
 }

@@ -9,9 +9,11 @@ import { AnswerRequest } from './answer-request.js';
 import { ApproveDomains } from './approve-domains.js';
 import { CallByOrigin } from './call-by-origin.js';
 import { CallRate } from './call-rate.js';
+import { ChangeDetails } from './change-details.js';
 import { ChangePolicy } from './change-policy.js';
 import { ChangeService } from './change-service.js';
 import { DeliverConfirmation } from './deliver-confirmation.js';
+import { DeliverProfile } from './deliver-profile.js';
 import { DeliverCancellation, DeliverTrustEnd } from './deliver-trust-end.js';
 import { DeliverTrustRequest } from './deliver-trust-request.js';
 import { EndService } from './end-service.js';
@@ -27,8 +29,11 @@ import { OwnRequest } from './own-request.js';
 import { PeerDocumentController } from './peer-document.controller.js';
 import { PeerDocuments } from './peer-documents.js';
 import { PeerEndpoints } from './peer-endpoints.js';
+import { ProfileController } from './profile.controller.js';
+import { ProposeDomains } from './propose-domains.js';
 import { ReceiveCancellation } from './receive-cancellation.js';
 import { ReceiveConfirmation } from './receive-confirmation.js';
+import { ReceiveProfile } from './receive-profile.js';
 import { ReceiveTrustEnd } from './receive-trust-end.js';
 import { ReceiveTrustRequest } from './receive-trust-request.js';
 import { RejectService } from './reject-service.js';
@@ -39,6 +44,7 @@ import { ResumeService } from './resume-service.js';
 import { ServicesController } from './services.controller.js';
 import { SuspendService } from './suspend-service.js';
 import { SuspensionController } from './suspension.controller.js';
+import { TellProfile } from './tell-profile.js';
 import { TrustByHand } from './trust-by-hand.js';
 import { TrustRequests } from './trust-requests.js';
 
@@ -59,6 +65,8 @@ const ACTS = [
   SuspendService,
   ResumeService,
   ApproveDomains,
+  ProposeDomains,
+  ChangeDetails,
   ChangePolicy,
   ChangeService,
   ListServices,
@@ -72,18 +80,27 @@ const ACTS = [
   ReceiveConfirmation,
   ReceiveCancellation,
   ReceiveTrustEnd,
+  ReceiveProfile,
+  TellProfile,
   RelationshipLife,
   TrustRequests,
   TrustEndHandlers,
   JudgedCopies,
 ];
-const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, DeliverCancellation];
+const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, DeliverCancellation, DeliverProfile];
 
 /** Global: every route of a peer stands behind its guard. */
 @Global()
 @Module({
   imports: [DiscoveryModule, TypeOrmModule.forFeature(ENTITIES, CONNECTION)],
-  controllers: [PeerDocumentController, HandshakeController, TrustController, ServicesController, SuspensionController],
+  controllers: [
+    PeerDocumentController,
+    HandshakeController,
+    TrustController,
+    ServicesController,
+    SuspensionController,
+    ProfileController,
+  ],
   providers: [...SHARED, ...ACTS, ...DELIVERIES],
   exports: [...SHARED, AddService, AcceptService, RejectService, EndService, ApproveDomains, ListServices],
 })

@@ -60,6 +60,7 @@ const TABLE = `
   peer      GET HEAD POST        /ocm/shares
   peer      GET HEAD POST        /shares
   peer      POST                 /federation/ping
+  peer      PUT                  /federation/trust/profile
   stranger  POST                 /federation/trust-cancellations
   stranger  POST                 /federation/trust-confirmations
   stranger  POST                 /federation/trust-requests`;

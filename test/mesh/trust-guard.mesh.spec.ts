@@ -31,6 +31,7 @@ const ROUTES = [
   ['GET', '/ocm/notifications/x'],
   ['DELETE', '/federation/trust'],
   ['POST', '/federation/ping'],
+  ['PUT', '/federation/trust/profile'],
 ] as const;
 
 /** A certificate for the key whose list of names is no list of names. */
