@@ -81,6 +81,19 @@ describe('requests for trust that cross', () => {
     await settledInTrust();
   });
 
+  it.each([1, 2])(
+    'end in trust though the first to trust suspends the other at once, and resumes it later, round %i',
+    async () => {
+      const [{ id }] = await Promise.all([add(a, b), add(b, a)]);
+      await becomes(a, id, 'TRUSTED');
+      await a.json('POST', `/admin/services/${id}/suspend`);
+      await impatiently('the other trusts as well', [a, b], async () => (await listed(b, a)).join() === 'TRUSTED');
+      expect(await listed(a, b)).toEqual(['SUSPENDED']);
+      await a.json('POST', `/admin/services/${id}/resume`);
+      await settledInTrust();
+    },
+  );
+
   it('end in trust if one of them is down when the other asks', async () => {
     await b.down();
     const { id } = await add(a, b);

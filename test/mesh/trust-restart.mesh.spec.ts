@@ -87,6 +87,15 @@ describe('clouds that stop and start between the steps of a handshake', () => {
       expect(await stateOf(a, atA)).toBe('TRUSTED');
     });
 
+    it('both trust once B is back, though A has been suspended and resumed, or only suspended', async () => {
+      await loseTheAnswer();
+      await a.json('POST', `/admin/services/${atA}/suspend`);
+      await becomesImpatiently(b, atB, 'TRUSTED');
+      expect(await stateOf(a, atA)).toBe('SUSPENDED');
+      await a.json('POST', `/admin/services/${atA}/resume`);
+      expect([await stateOf(a, atA), await stateOf(b, atB)]).toEqual(['TRUSTED', 'TRUSTED']);
+    });
+
     it('neither trusts once B’s operator has cancelled', async () => {
       await loseTheAnswer();
       expect((await b.api('DELETE', `/admin/services/${atB}`)).status).toBe(204);
@@ -112,6 +121,25 @@ describe('clouds that stop and start between the steps of a handshake', () => {
     await a.api('DELETE', `/admin/services/${id}`);
     await becomesImpatiently(b, there, 'REJECTED');
     expect(await service(a, id)).toMatchObject({ state: 'REVOKED', reason: 'CANCELLED' });
+  });
+
+  it('keep a peer suspended, and what it is owed, until their operator resumes it', async () => {
+    await establishTrust(a, b);
+    const { id } = await inState(a, b.origin, 'TRUSTED');
+    await a.json('POST', `/admin/services/${id}/suspend`, { reason: 'INCIDENT-4711' });
+    await a.down();
+    await a.up({ displayName: 'Cloud A' });
+    expect(await service(a, id)).toMatchObject({ state: 'SUSPENDED', reason: 'INCIDENT-4711' });
+    expect(
+      await a.rows('select kind, state, attempts, reason from federation.delivery order by position desc limit 1'),
+    ).toEqual([{ kind: 'trust-profile', state: 'waiting', attempts: 0, reason: 'suspended' }]);
+    await a.down();
+    await a.up({ displayName: 'Cloud A' });
+    await a.json('POST', `/admin/services/${id}/resume`);
+    await eventually('the peer hears of the new name', async () => {
+      const { items } = await b.json<{ items: { proposed: object }[] }>('GET', '/admin/services');
+      return JSON.stringify(items[0]?.proposed) === '{"displayName":"Cloud A","securityContact":null}';
+    });
   });
 
   it('tell a peer that was down of the end of trust, which is true here at once', async () => {
