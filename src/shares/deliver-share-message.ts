@@ -7,28 +7,28 @@ import { type Attempt, Delivers, type Delivery, DeliveryHandler, type Settlement
 import { attemptCall } from '../outbox/judge-answer.js';
 import { PeerClient } from '../transport/peer-client.js';
 import { PeerEndpoints } from '../trust/peer-endpoints.js';
-import { Relationships } from '../trust/relationships.js';
 import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
+import { OutgoingShares } from './outgoing/outgoing-shares.js';
 import type { ShareMessage } from './share-messages.js';
 
-/** Tells the other cloud what happened to a share, in the dialect that it speaks by then. */
+/** Tells the other cloud what happened to a share, in the dialect in which the share was offered. */
 @Injectable()
 @Delivers('share-message')
 export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readonly share: string }> {
   constructor(
     private readonly endpoints: PeerEndpoints,
-    private readonly relationships: Relationships,
     private readonly client: PeerClient,
+    private readonly outgoing: OutgoingShares,
     private readonly confirmAcceptance: ConfirmAcceptance,
   ) {
     super();
   }
 
-  override async attempt({ id, peer, meaning }: Delivery<ShareMessage>): Promise<Attempt> {
+  override async attempt({ id, peer, meaning }: Delivery<ShareMessage & { share: string }>): Promise<Attempt> {
     const endpoint = await this.endpoints.ofTrusted(peer);
     // The end of trust takes deliveries back itself: what is left waits for a peer that is only suspended.
     if (!endpoint) return { kind: 'retry', reason: 'not-trusted' };
-    const flavour = (await this.relationships.find(peer))?.policy.flavour ?? 'powerfolder';
+    const flavour = await this.flavourOf(meaning);
     const call = {
       method: 'POST',
       path: '/notifications',
@@ -37,6 +37,12 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
     } as const;
     // What became of a share stays true while sharing is switched off at the other cloud, or with us.
     return attemptCall(this.client, endpoint, call, { passing: ['SUSPENDED', 'NOT_ENABLED', 'NOT_ALLOWED'] });
+  }
+
+  /** What we were offered without a name of its own was offered plainly. */
+  private async flavourOf({ share, shareId }: ShareMessage & { share: string }): Promise<Flavour> {
+    const ours = await this.outgoing.find(share);
+    return ours?.flavour ?? (shareId === undefined ? 'plain' : 'powerfolder');
   }
 
   /** Only an acceptance waits for its answer. */
@@ -48,12 +54,13 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
   }
 }
 
-/** Whom the share is for is said only where its id alone may mean nothing. */
-function messageOf({ shareWith, expiresAt, ...meaning }: ShareMessage, flavour: Flavour): NotificationMessage {
-  const isNamed = meaning.shareId !== undefined && flavour !== 'plain';
+/** A share is called by its id; where it has none, by its resource and its recipient. */
+function messageOf({ shareId, shareWith, expiresAt, ...meaning }: ShareMessage, flavour: Flavour): NotificationMessage {
+  const isPlain = flavour === 'plain';
   return new NotificationMessage({
     ...meaning,
-    recipient: shareWith === undefined || isNamed ? undefined : parseRecipient(shareWith),
+    shareId: isPlain ? undefined : shareId,
+    recipient: isPlain && shareWith !== undefined ? parseRecipient(shareWith) : undefined,
     expiresAt: typeof expiresAt === 'string' ? new Date(expiresAt) : expiresAt,
   });
 }

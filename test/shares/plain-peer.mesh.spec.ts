@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
 import { eventually, TestCloud } from '../support/cloud.js';
-import { bodyOf, introspect, type Json, type Outgoing, outgoing, randomName } from './support.js';
+import { bodyOf, deliverNow, introspect, type Json, type Outgoing, outgoing, randomName } from './support.js';
 import { ScriptedPeer } from './trusted-peer.js';
 
 describe('with a peer that speaks plain OCM 0.0.3', () => {
@@ -14,11 +14,16 @@ describe('with a peer that speaks plain OCM 0.0.3', () => {
     cloud = await TestCloud.start({ name: 'cloud1', authority });
     alice = await cloud.createAccount('alice');
     peer = await ScriptedPeer.trustedBy(cloud, authority, 'cloud2');
-    const policy = JSON.stringify({ flavour: 'plain', implicitAcceptance: true });
-    await cloud.rows('update federation.relationship set policy = $2 where id = $1', peer.relationship, policy);
+    await speaks('plain');
   });
   afterAll(() => Promise.all([cloud?.stop(), peer?.stop()]));
   beforeEach(() => peer.answers({ kind: 'json', status: 201, body: { id: 'theirs' } }));
+
+  /** How the peer is spoken to from now on. */
+  async function speaks(flavour: 'plain' | 'powerfolder'): Promise<void> {
+    const policy = JSON.stringify({ flavour, implicitAcceptance: true });
+    await cloud.rows('update federation.relationship set policy = $2 where id = $1', peer.relationship, policy);
+  }
 
   function offered(resourceId: string, more: Json = {}) {
     cloud.makeResource(alice, resourceId);
@@ -60,7 +65,7 @@ describe('with a peer that speaks plain OCM 0.0.3', () => {
     expect(await introspect(cloud, token)).toMatchObject({ active: true, scope: permission, resource_id: resourceId });
   });
 
-  it('what we tell it of a share names resource and recipient', async () => {
+  it('what we tell it of a share names resource and recipient, and no share id: it never saw one', async () => {
     const { id } = await accepted('told');
     await cloud.json('PATCH', `/api/v1/shares/outgoing/${id}`, { permission: 'read' });
     expect((await cloud.api('DELETE', `/api/v1/shares/outgoing/${id}`)).status).toBe(204);
@@ -69,10 +74,43 @@ describe('with a peer that speaks plain OCM 0.0.3', () => {
       return messages.length === 2 && messages;
     });
     const shareWith = `bob@${peer.host}`;
-    expect(told).toMatchObject([
-      { type: 'SHARE_PERMISSION_CHANGED', providerId: 'told', shareWith, permission: 'read' },
-      { type: 'SHARE_UNSHARED', providerId: 'told', shareWith },
+    expect(told).toEqual([
+      { type: 'SHARE_PERMISSION_CHANGED', providerId: 'told', shareWith, permission: 'read', sequence: 1 },
+      { type: 'SHARE_UNSHARED', providerId: 'told', shareWith, sequence: 2 },
     ]);
+  });
+
+  it('a share is spoken of as it was offered, whatever the policy has become', async () => {
+    const shareWith = `bob@${peer.host}`;
+    const plain = await accepted('plainly');
+    await speaks('powerfolder');
+    const named = await accepted('by-id');
+    await speaks('plain');
+    for (const { id } of [plain, named]) {
+      expect((await cloud.api('PATCH', `/api/v1/shares/outgoing/${id}`, { permission: 'read' })).status).toBe(200);
+    }
+    const told = (providerId: string) =>
+      eventually(
+        'it is told',
+        async () => sent('/notifications', providerId).map(({ type, sequence, ...name }) => name)[0],
+      );
+    expect(await told('plainly')).toEqual({ providerId: 'plainly', shareWith, permission: 'read' });
+    expect(await told('by-id')).toEqual({ providerId: 'by-id', shareId: named.shareId, permission: 'read' });
+  });
+
+  it('an offer that waits is spelt as it was promised, whatever the policy has become', async () => {
+    peer.answers({ kind: 'json', status: 503 });
+    await offered('waiting');
+    await eventually('it was tried', async () => sent('/shares', 'waiting').length > 0);
+    await speaks('powerfolder');
+    peer.answers({ kind: 'json', status: 201, body: {} });
+    await deliverNow(cloud);
+    const offers = await eventually('it is told', async () => {
+      const both = sent('/shares', 'waiting');
+      return both.length === 2 && both;
+    });
+    await speaks('plain');
+    expect(offers[1]).toEqual(offers[0]);
   });
 
   it('its answers name them too', async () => {

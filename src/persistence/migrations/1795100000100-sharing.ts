@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * What the host was answered under which key; a failed share and the one that took its place; whether the end of a
- * share's time was told; withdrawals of shares that have no id of their own.
+ * share's time was told; how a share is spelt to its peer; withdrawals of shares that have no id of their own.
  */
 export class Sharing1795100000100 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -11,7 +11,8 @@ export class Sharing1795100000100 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query('drop table federation.host_call, federation.plain_tombstone');
-    await runner.query('alter table federation.outgoing_share drop column resent_as, drop column expiry_told');
+    await runner.query(`alter table federation.outgoing_share drop column resent_as, drop column expiry_told,
+      drop column flavour`);
     await runner.query('alter table federation.incoming_share drop column expiry_told');
   }
 }
@@ -26,7 +27,10 @@ const STATEMENTS = [
     primary key (credential, key)
   )`,
   `create index host_call_age on federation.host_call (created_at)`,
-  `alter table federation.outgoing_share add column resent_as text, add column expiry_told boolean not null default false`,
+  `alter table federation.outgoing_share add column resent_as text, add column expiry_told boolean not null default false,
+    add column flavour text not null default 'powerfolder' check (flavour in ('powerfolder', 'plain'))`,
+  `update federation.outgoing_share s set flavour = 'plain' from federation.relationship r
+    where r.id = s.relationship_id and r.policy ->> 'flavour' = 'plain'`,
   `alter table federation.incoming_share add column expiry_told boolean not null default false`,
   `create index outgoing_share_expiry on federation.outgoing_share (expires_at)
     where not expiry_told and expires_at is not null and state in ('pending-delivery', 'pending', 'accepted')`,

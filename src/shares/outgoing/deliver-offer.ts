@@ -17,7 +17,6 @@ import {
 import { attemptCall } from '../../outbox/judge-answer.js';
 import { PeerClient } from '../../transport/peer-client.js';
 import { PeerEndpoints } from '../../trust/peer-endpoints.js';
-import type { PeerPolicy } from '../../trust/relationship.entity.js';
 import { Relationships } from '../../trust/relationships.js';
 import { outgoingShare } from '../audit-names.js';
 import type { OfferMeaning } from './new-offer.js';
@@ -43,7 +42,7 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
     const endpoint = await this.endpoints.ofTrusted(peer);
     // The end of trust takes deliveries back itself: what is left waits for a peer that is only suspended.
     if (!endpoint) return { kind: 'retry', reason: 'not-trusted' };
-    const { flavour = 'powerfolder' } = await this.policyOf(peer);
+    const { flavour } = await this.shares.get(meaning.share);
     if (!secret) throw new TypeError('an offer without its token');
     return attemptCall(this.client, endpoint, {
       method: 'POST',
@@ -81,11 +80,7 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
 
   /** A plain OCM 0.0.3 peer knows no acceptance: our operator may have said that its 201 is one. */
   private async acceptsImplicitly({ relationshipId }: OutgoingShareRow): Promise<boolean> {
-    return (await this.policyOf(relationshipId)).implicitAcceptance === true;
-  }
-
-  private async policyOf(relationshipId: string): Promise<PeerPolicy> {
-    return (await this.relationships.find(relationshipId))?.policy ?? {};
+    return (await this.relationships.find(relationshipId))?.policy.implicitAcceptance === true;
   }
 
   /** What was only out of time may have arrived: if its recipient answers after all, its token has to work. */

@@ -94,6 +94,7 @@ export class NewOffer {
     const row = repository.create({
       id: randomId(),
       relationshipId: peer.id,
+      flavour: present.policy.flavour ?? 'powerfolder',
       shareId: randomId(),
       owner: owner.username.toString(),
       ownerAccount: owner.id,
@@ -113,7 +114,7 @@ export class NewOffer {
       createdAt: new Date(),
       changedAt: new Date(),
     });
-    if (present.policy.flavour === 'plain') await this.checkOnlyOne(row);
+    if (row.flavour === 'plain') await this.checkOnlyOne(row);
     row.deliveryId = await this.outbox.enqueue({
       kind: 'share-offer',
       peer: peer.id,

@@ -1,5 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Permission } from '../../ocm/permission.js';
+import type { Flavour } from '../../ocm/share-offer.js';
 import { SCHEMA } from '../../persistence/connection.js';
 
 export const OUTGOING_STATES = [
@@ -19,7 +20,9 @@ export type OutgoingState = (typeof OUTGOING_STATES)[number];
 export class OutgoingShareRow {
   @PrimaryColumn('text') id: string;
   @Column('text') relationshipId: string;
-  /** What the share is called between the two clouds. */
+  /** How it was offered, and is spoken of as long as there is anything to say: whatever the peer's policy is by then. */
+  @Column('text', { default: 'powerfolder' }) flavour: Flavour;
+  /** What the share is called between the two clouds, unless it is a plain one: then the other cloud never saw it. */
   @Column('text') shareId: string;
   /** `user@domain`. */
   @Column('text') owner: string;

@@ -20,9 +20,13 @@ export class OutgoingShares {
 
   /** @throws NotFound */
   async get(id: string): Promise<OutgoingShareRow> {
-    const row = await this.transactions.repository(OutgoingShareRow).findOneBy({ id });
+    const row = await this.find(id);
     if (!row) throw new NotFound();
     return row;
+  }
+
+  find(id: string): Promise<OutgoingShareRow | null> {
+    return this.transactions.repository(OutgoingShareRow).findOneBy({ id });
   }
 
   /** @throws NotFound */
