@@ -20,11 +20,6 @@ export function isLive(state: string): boolean {
   return state === 'pending-delivery' || state === 'pending' || state === 'accepted';
 }
 
-/** Whether something may still become of it: one that failed to be delivered may have arrived after all. */
-export function isOpen(state: string): boolean {
-  return isLive(state) || state === 'failed';
-}
-
 /** What time it is for shares: the database's time, which all nodes of a cloud share. */
 @Injectable()
 export class ShareClock {

@@ -269,6 +269,14 @@ describe('POST /notifications from a trusted peer', () => {
       expect((await share(second.id)).state).toBe('revoked');
     });
 
+    it('and its recipient is about the newest that lives', async () => {
+      const providerId = randomName();
+      const first = await offered({ providerId });
+      const second = await offered({ providerId });
+      expect((await notify('SHARE_UNSHARED', { providerId, shareWith: bob })).status).toBe(201);
+      expect([(await share(first.id)).state, (await share(second.id)).state]).toEqual(['pending', 'revoked']);
+    });
+
     it('finds the one that lives among many that have ended', async () => {
       const providerId = randomName();
       const living = await offered({ providerId });

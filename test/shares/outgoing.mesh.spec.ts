@@ -355,6 +355,67 @@ describe('sharing with another cloud', () => {
     });
   });
 
+  describe('an answer that names only the resource', () => {
+    const named = (type: string, providerId: string, shareWith?: string) =>
+      peer.post('/notifications', { type, providerId, shareWith });
+    const stateOf = async ({ id }: Outgoing) => (await outgoing(cloud, id)).state;
+    const shared = async () => {
+      const resourceId = randomName();
+      cloud.makeResource(alice, resourceId);
+      return { resourceId, share: await pending({ resourceId }) };
+    };
+    const set = (values: string, { id }: Outgoing) =>
+      cloud.rows(`update federation.outgoing_share set ${values} where id = $1`, id);
+    const bob = () => `bob@${peer.host}`;
+
+    it('is ambiguous among several shares, and says so; with the recipient it is not', async () => {
+      const { resourceId, share: first } = await shared();
+      const second = await pending({ resourceId, shareWith: `carol@${peer.host}` });
+      const refused = await named('SHARE_DECLINED', resourceId);
+      expect(refused.status).toBe(400);
+      expect(bodyOf(refused).validationErrors).toEqual([{ name: 'providerId', message: 'AMBIGUOUS' }]);
+      expect((await named('SHARE_DECLINED', resourceId, `carol@${peer.host}`)).status).toBe(201);
+      expect([await stateOf(first), await stateOf(second)]).toEqual(['pending', 'declined']);
+    });
+
+    it('is about the newest that lives, if several live with the same recipient', async () => {
+      const { resourceId, share: first } = await shared();
+      const second = await pending({ resourceId });
+      const ended = await pending({ resourceId });
+      await withdraw(ended.id);
+      expect((await named('SHARE_ACCEPTED', resourceId, bob())).status).toBe(201);
+      expect([await stateOf(first), await stateOf(second)]).toEqual(['pending', 'accepted']);
+    });
+
+    it.each([
+      ['failed', `state = 'failed'`],
+      ['expired', `expires_at = now() - interval '1 second'`],
+    ])('is about the one that lives rather than one that %s, however new', async (_, values) => {
+      const { resourceId, share: living } = await shared();
+      const other = await pending({ resourceId });
+      await set(values, other);
+      expect((await named('SHARE_ACCEPTED', resourceId)).status).toBe(201);
+      expect([await stateOf(living), await stateOf(other)]).toEqual([
+        'accepted',
+        values.startsWith('s') ? 'failed' : 'expired',
+      ]);
+    });
+
+    it('is about one that failed and may have arrived rather than one that was sent again or has lost its token', async () => {
+      const { resourceId, share: lost } = await shared();
+      const [resent, ended] = [await pending({ resourceId }), await pending({ resourceId })];
+      await set(`state = 'failed'`, lost);
+      await set(`state = 'failed', resent_as = 'another', token_hash = null`, resent);
+      await set(`state = 'failed', token_hash = null`, ended);
+      expect((await named('SHARE_ACCEPTED', resourceId)).status).toBe(201);
+      expect([await stateOf(lost), await stateOf(resent), await stateOf(ended)]).toEqual([
+        'accepted',
+        'failed',
+        'failed',
+      ]);
+    });
+  });
+
   it('a peer whose 201 names no state counts as accepted only if its policy says so', async () => {
     peer.server.script({ kind: 'json', status: 201, body: {} });
     expect((await pending()).state).toBe('pending');

@@ -40,7 +40,8 @@ export class IncomingShares {
 
   /**
    * The share of this peer that a message is about; locked. Its shareId says all; the provider's resource id alone may
-   * mean several, of which those that still live count first.
+   * mean several, of which those that still live count first. With the recipient it is the newest of these, one without a
+   * shareId first; without the recipient more than one is too many.
    * @throws ValidationFailed `providerId`/`AMBIGUOUS`
    */
   async lockNamed(peer: TrustedPeer, message: NotificationMessage): Promise<IncomingShareRow | undefined> {
@@ -53,11 +54,14 @@ export class IncomingShares {
     if (shareId !== undefined) query.andWhere('share.share_id = :shareId', { shareId });
     else query.andWhere('share.provider_id = :providerId', { providerId });
     if (shareId === undefined && recipient) query.andWhere('share.share_with = :to', { to: recipientText(recipient) });
-    query.orderBy(`share.state in ('pending', 'accepted')`, 'DESC').addOrderBy('share.created_at', 'DESC');
+    query
+      .orderBy(`share.state in ('pending', 'accepted')`, 'DESC')
+      .addOrderBy('share.share_id is null', 'DESC')
+      .addOrderBy('share.created_at', 'DESC');
     const rows = await query.limit(2).getMany();
-    const live = rows.filter((row) => isLive(row.state));
-    if (message.shareId === undefined && live.length > 1) throw ValidationFailed.of('providerId', 'AMBIGUOUS');
-    return live[0] ?? rows[0];
+    const isTied = rows.length === 2 && rows.every(({ state }) => isLive(state));
+    if (isTied && shareId === undefined && !recipient) throw ValidationFailed.of('providerId', 'AMBIGUOUS');
+    return rows[0];
   }
 
   /**

@@ -5,10 +5,19 @@ import { recipientText } from '../../ocm/recipient.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { decide, OUTGOING_LIFE, type OutgoingEvent, type OutgoingPresent, permitted } from '../share-life.js';
-import { isOpen, ShareClock, stateAt } from '../share-state.js';
+import { ShareClock, stateAt } from '../share-state.js';
 import { OutgoingShareRow } from './outgoing-share.entity.js';
 
 const NEVER_EXPIRED = new Date(0);
+
+const ENDED = 3;
+/**
+ * How likely a message is about a share, the likeliest first: what lives, what lives again if it gets a later end, what
+ * failed but may have arrived, what has ended.
+ */
+const RANK = `case when share.state in ('pending-delivery', 'pending', 'accepted')
+    then case when share.expires_at <= now() then 1 else 0 end
+  when share.state = 'failed' and share.token_hash is not null and share.resent_as is null then 2 else ${ENDED} end`;
 
 /** Shares that accounts of ours offer to other clouds. */
 @Injectable()
@@ -38,15 +47,25 @@ export class OutgoingShares {
   }
 
   /**
-   * The share with this peer that a message is about; locked. Its shareId says all; the resource alone may mean several,
-   * of which those that something may still become of count first.
+   * The share with this peer that a message is about; locked. Its shareId says all; the resource alone may mean several, of
+   * which it is about the likeliest. With the recipient it is the newest of these, a plain one first: others have a name of
+   * their own. Without the recipient more than one is too many.
    * @throws ValidationFailed `providerId`/`AMBIGUOUS`
    */
   async lockNamed(peer: TrustedPeer, message: NotificationMessage): Promise<OutgoingShareRow | undefined> {
-    const rows = await this.named(peer, message).setLock('pessimistic_write').limit(2).getMany();
-    const open = rows.filter((row) => isOpen(row.state));
-    if (message.shareId === undefined && open.length > 1) throw ValidationFailed.of('providerId', 'AMBIGUOUS');
-    return open[0] ?? rows[0];
+    const { entities, raw } = await this.named(peer, message)
+      .setLock('pessimistic_write')
+      .addSelect(RANK, 'rank')
+      .orderBy('rank')
+      .addOrderBy(`share.flavour = 'plain'`, 'DESC')
+      .addOrderBy('share.created_at', 'DESC')
+      .limit(2)
+      .getRawAndEntities<{ rank: number }>();
+    const [first, second] = raw.map(({ rank }) => rank);
+    const isTied = first === second && first !== ENDED;
+    if (isTied && message.shareId === undefined && !message.recipient)
+      throw ValidationFailed.of('providerId', 'AMBIGUOUS');
+    return entities[0];
   }
 
   isNamed(peer: TrustedPeer, message: NotificationMessage): Promise<boolean> {
@@ -72,9 +91,7 @@ export class OutgoingShares {
     const query = this.transactions
       .repository(OutgoingShareRow)
       .createQueryBuilder('share')
-      .where('share.relationship_id = :peer', { peer: peer.id })
-      .orderBy(`share.state in ('pending-delivery', 'pending', 'accepted', 'failed')`, 'DESC')
-      .addOrderBy('share.created_at', 'DESC');
+      .where('share.relationship_id = :peer', { peer: peer.id });
     if (shareId !== undefined) return query.andWhere('share.share_id = :shareId', { shareId });
     query.andWhere('share.resource_id = :providerId', { providerId });
     return recipient ? query.andWhere('share.share_with = :to', { to: recipientText(recipient) }) : query;
