@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bodyOf, deliverNow, everyText, incoming, introspect } from '../shares/support.js';
+import { Transactions } from '../../src/persistence/transactions.js';
+import { DeliverOffer } from '../../src/shares/outgoing/deliver-offer.js';
+import { bodyOf, deliverNow, everyText, incoming, introspect, outgoing } from '../shares/support.js';
 import { TwoClouds } from '../shares/two-clouds.js';
 import { establishTrust, eventually, serviceOf, type TestCloud } from '../support/cloud.js';
 
@@ -124,6 +126,33 @@ describe('the token of a share', () => {
     await clouds.act(mirror.id, 'decline');
     await clouds.settled(share.id, 'declined');
     expect(await hashOf(share.id)).toBeNull();
+  });
+
+  it('works after an acceptance although the offer was refused: an answer proves delivery', async () => {
+    const { one, two } = clouds;
+    const { share, mirror } = await clouds.pending();
+    // What a gateway makes of an answer that was a yes.
+    await one.rows(`update federation.outgoing_share set state = 'pending-delivery' where id = $1`, share.id);
+    const meaning = { share: share.id } as Parameters<DeliverOffer['settled']>[0]['meaning'];
+    await one
+      .get(Transactions)
+      .run(() =>
+        one.get(DeliverOffer).settled({ id: '', peer: '', meaning, attempt: 1 }, { kind: 'refused', code: 'HTTP_405' }),
+      );
+    expect(await outgoing(one, share.id)).toMatchObject({ state: 'failed', reason: 'HTTP_405' });
+    await two.rows(
+      `update federation.incoming_share set state = 'accepted', confirmed = true where id = $1`,
+      mirror.id,
+    );
+    const token = await clouds.token(mirror.id);
+    expect(await introspect(one, token)).toEqual({ active: false });
+    await two.rows(
+      `update federation.incoming_share set state = 'pending', confirmed = false where id = $1`,
+      mirror.id,
+    );
+    await clouds.act(mirror.id, 'accept');
+    await clouds.settled(share.id, 'accepted');
+    expect(await introspect(one, token)).toMatchObject({ active: true, share_id: share.shareId });
   });
 
   it('sleeps while the share has expired, and wakes with a later end', async () => {

@@ -90,6 +90,17 @@ describe('a share that failed', () => {
     expect(await introspect(cloud, String(tokenOf(old)))).toEqual({ active: false });
   });
 
+  it('may be accepted after all, if it was refused too: its token works from then on, and the sealed one is gone', async () => {
+    const old = await failed();
+    const sealed = `select sealed from federation.delivery where kind = 'share-offer' and meaning ->> 'share' = $1`;
+    expect(await cloud.rows(sealed, old.id)).toEqual([{ sealed: null }]);
+    expect(await introspect(cloud, String(tokenOf(old)))).toEqual({ active: false });
+    expect((await peer.post('/notifications', { type: 'SHARE_ACCEPTED', shareId: old.shareId })).status).toBe(201);
+    expect(await outgoing(cloud, old.id)).toMatchObject({ state: 'accepted', reason: null });
+    expect(await introspect(cloud, String(tokenOf(old)))).toMatchObject({ active: true, scope: 'read_write' });
+    expect((await resend(old.id)).status).toBe(409);
+  });
+
   it('is sent again once; of two calls at once one makes a share', async () => {
     const old = await failed();
     const answers = await Promise.all([resend(old.id), resend(old.id), resend(old.id)]);

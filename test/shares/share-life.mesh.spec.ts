@@ -77,13 +77,14 @@ describe('what the table says of a share is what becomes of it', () => {
 
   const END = { past: '-1 minute', future: '1 day' } as const;
 
+  /** That its time is over was told already: otherwise that may be in the trail too, whenever somebody looks. */
   async function outgoingShare(present: OutgoingPresent, stored: OutgoingPresent, at = peer): Promise<Share> {
     const share = { id: randomId(), shareId: randomId(), providerId: 'r' };
     const end = present === 'expired' ? END.past : END.future;
     await cloud.rows(
       `insert into federation.outgoing_share (id, relationship_id, share_id, owner, owner_account, share_with, resource_id,
-         name, permission, state, token_hash, expires_at, resent_as)
-       values ($1, $2, $3, $4, $5, $6, 'r', 'Notes', 'read', $7, $8, now() + $9::interval, $10)`,
+         name, permission, state, token_hash, expires_at, resent_as, expiry_told)
+       values ($1, $2, $3, $4, $5, $6, 'r', 'Notes', 'read', $7, $8, now() + $9::interval, $10, true)`,
       ...[share.id, at.relationship, share.shareId, bob.username, bob.id, `carol@${at.host}`],
       ...[stored === 'resent' ? 'failed' : stored, randomId(), end, stored === 'resent' ? 'another' : null],
     );
@@ -98,8 +99,8 @@ describe('what the table says of a share is what becomes of it', () => {
     const share = { id: randomId(), shareId: randomId(), providerId: randomName() };
     await cloud.rows(
       `insert into federation.incoming_share (id, relationship_id, share_id, provider_id, owner, share_with,
-         recipient_account, name, permission, state, protocol_names, offer_digest, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7, 'Notes', 'read', $8, '["webdav"]', '', now() + $9::interval)`,
+         recipient_account, name, permission, state, protocol_names, offer_digest, expires_at, expiry_told)
+       values ($1, $2, $3, $4, $5, $6, $7, 'Notes', 'read', $8, '["webdav"]', '', now() + $9::interval, true)`,
       ...[share.id, at.relationship, isPlain ? null : share.shareId, share.providerId, `alice@${at.host}`],
       ...[
         bob.username,
@@ -204,8 +205,8 @@ describe('what the table says of a share is what becomes of it', () => {
     const state = decision === 'stays' ? stored : decision;
     expect(after.state).toBe(state === 'resent' ? 'failed' : state);
     if (state === 'resent') expect(after.resent_as).toMatch(/^[\w-]{20,}$/);
-    const isAlive = ['pending-delivery', 'pending', 'accepted'].includes(String(after.state)) || event === 'timed-out';
-    expect(after.token_hash).toBe(isAlive ? before.token_hash : null);
+    const isOpen = ['pending-delivery', 'pending', 'accepted', 'failed'].includes(String(after.state));
+    expect(after.token_hash).toBe(isOpen && event !== 'resent' ? before.token_hash : null);
   });
 
   const THEIRS = INCOMING_CELLS.filter(([event]) => event !== 'trust-ended');

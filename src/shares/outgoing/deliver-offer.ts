@@ -83,11 +83,13 @@ export class DeliverOffer extends DeliveryHandler<OfferMeaning> {
     return (await this.relationships.find(relationshipId))?.policy.implicitAcceptance === true;
   }
 
-  /** What was only out of time may have arrived: if its recipient answers after all, its token has to work. */
+  /**
+   * It may have arrived, whatever was said of it: the token's hash stays, so that the token works if its recipient accepts
+   * after all. Until then it grants nothing; the token itself is gone with the delivery.
+   */
   private async fail(share: OutgoingShareRow, event: 'refused' | 'timed-out', reason: string): Promise<void> {
     if ((await this.shares.judge(share, event)) !== 'failed') return;
-    const token = event === 'refused' ? { tokenHash: null } : {};
-    await this.shares.update(share, { state: 'failed', reason, ...token });
+    await this.shares.update(share, { state: 'failed', reason });
     await this.audit.record({
       action: 'share.failed',
       object: outgoingShare(share.id),
