@@ -51,7 +51,7 @@ export type { IncomingShareDto } from './shares/incoming/incoming.dto.js';
 export { ChangeShare, type ShareChange } from './shares/outgoing/change-share.js';
 export { DescribeOutgoing } from './shares/outgoing/describe-outgoing.js';
 export { IntrospectToken } from './shares/outgoing/introspect-token.js';
-export type { NewShare } from './shares/outgoing/new-offer.js';
+export type { NewShare } from './shares/outgoing/check-offer.js';
 export { OfferShare } from './shares/outgoing/offer-share.js';
 export type { IntrospectionDto, OutgoingShareDto } from './shares/outgoing/outgoing.dto.js';
 export { ResendShare } from './shares/outgoing/resend-share.js';

@@ -23,16 +23,18 @@ import { ReceiveShare } from './incoming/receive-share.js';
 import { Tombstones } from './incoming/tombstones.js';
 import { WriteOffer } from './incoming/write-offer.js';
 import { ChangeShare } from './outgoing/change-share.js';
+import { CheckOffer } from './outgoing/check-offer.js';
 import { ConsumerMessages, ShareAccepted, ShareDeclined, ShareRemoved } from './outgoing/consumer-messages.js';
 import { DeliverOffer } from './outgoing/deliver-offer.js';
 import { DescribeOutgoing } from './outgoing/describe-outgoing.js';
 import { IntrospectToken } from './outgoing/introspect-token.js';
 import { IntrospectionController } from './outgoing/introspection.controller.js';
-import { NewOffer } from './outgoing/new-offer.js';
 import { OfferShare } from './outgoing/offer-share.js';
 import { OutgoingShareRow } from './outgoing/outgoing-share.entity.js';
 import { OutgoingSharesController } from './outgoing/outgoing-shares.controller.js';
 import { OutgoingShares } from './outgoing/outgoing-shares.js';
+import { PlainNames } from './outgoing/plain-names.js';
+import { RecordOffer } from './outgoing/record-offer.js';
 import { ResendShare } from './outgoing/resend-share.js';
 import { WithdrawShare } from './outgoing/withdraw-share.js';
 import { ShareMessages } from './share-messages.js';
@@ -52,7 +54,7 @@ const INCOMING = [
   Tombstones,
   PlainTombstones,
 ];
-const OUTGOING = [OutgoingShares, NewOffer, DescribeOutgoing, ConsumerMessages];
+const OUTGOING = [OutgoingShares, CheckOffer, RecordOffer, PlainNames, DescribeOutgoing, ConsumerMessages];
 const HANDLERS = [ShareAccepted, ShareDeclined, ShareRemoved, ShareUnshared, SharePermissionChanged, ShareUpdated];
 const DELIVERIES = [DeliverOffer, DeliverShareMessage];
 /** What a host calls in process; the controllers of the host API call the same. */

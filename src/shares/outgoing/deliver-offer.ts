@@ -19,9 +19,9 @@ import { PeerClient } from '../../transport/peer-client.js';
 import { PeerEndpoints } from '../../trust/peer-endpoints.js';
 import { Relationships } from '../../trust/relationships.js';
 import { outgoingShare } from '../audit-names.js';
-import type { OfferMeaning } from './new-offer.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
+import type { OfferMeaning } from './record-offer.js';
 
 /** Offers a share to the recipient's cloud, and records what that cloud said. A late answer never moves a state back. */
 @Injectable()

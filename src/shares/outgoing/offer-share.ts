@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { checkSwitch } from '../../access/switches.js';
 import { OwnCloud } from '../../host/own-cloud.js';
 import { HostCalls } from '../../outbox/host-calls.js';
+import { CheckOffer, type NewShare } from './check-offer.js';
 import { DescribeOutgoing } from './describe-outgoing.js';
-import { NewOffer, type NewShare } from './new-offer.js';
 import type { OutgoingShareDto } from './outgoing.dto.js';
+import { RecordOffer } from './record-offer.js';
 
 /**
  * An account of ours shares something with somebody of another cloud. The share and the promise to offer it are one
@@ -14,7 +15,8 @@ import type { OutgoingShareDto } from './outgoing.dto.js';
 export class OfferShare {
   constructor(
     private readonly hostCalls: HostCalls,
-    private readonly newOffer: NewOffer,
+    private readonly checkOffer: CheckOffer,
+    private readonly recordOffer: RecordOffer,
     private readonly describe: DescribeOutgoing,
     private readonly cloud: OwnCloud,
   ) {}
@@ -29,8 +31,8 @@ export class OfferShare {
     checkSwitch(this.cloud, 'sharing');
     return this.hostCalls.once(
       { act: 'shares.outgoing.create', key, meaning: share },
-      async (checked) => this.describe.one(await this.newOffer.record(checked)),
-      () => this.newOffer.check(share),
+      async (checked) => this.describe.one(await this.recordOffer.execute(checked)),
+      () => this.checkOffer.execute(share),
     );
   }
 }

@@ -4,11 +4,12 @@ import { AuditTrail } from '../../audit/audit-trail.js';
 import { OwnCloud } from '../../host/own-cloud.js';
 import { HostCalls } from '../../outbox/host-calls.js';
 import { outgoingShare } from '../audit-names.js';
+import { type CheckedOffer, CheckOffer } from './check-offer.js';
 import { DescribeOutgoing } from './describe-outgoing.js';
-import { type CheckedOffer, NewOffer } from './new-offer.js';
 import type { OutgoingShareDto } from './outgoing.dto.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
+import { RecordOffer } from './record-offer.js';
 import { WithdrawShare } from './withdraw-share.js';
 
 /**
@@ -20,7 +21,8 @@ export class ResendShare {
   constructor(
     private readonly hostCalls: HostCalls,
     private readonly shares: OutgoingShares,
-    private readonly newOffer: NewOffer,
+    private readonly checkOffer: CheckOffer,
+    private readonly recordOffer: RecordOffer,
     private readonly withdrawShare: WithdrawShare,
     private readonly describe: DescribeOutgoing,
     private readonly audit: AuditTrail,
@@ -46,11 +48,11 @@ export class ResendShare {
     const { ownerAccount: owner, shareWith, resourceId, name, permission } = share;
     const description = share.description ?? undefined;
     const expiresAt = share.expiresAt?.toISOString();
-    return this.newOffer.check({ owner, shareWith, resourceId, name, permission, description, expiresAt });
+    return this.checkOffer.execute({ owner, shareWith, resourceId, name, permission, description, expiresAt });
   }
 
   private async replace(id: string, checked: CheckedOffer): Promise<OutgoingShareRow> {
-    const created = await this.newOffer.record(checked);
+    const created = await this.recordOffer.execute(checked);
     const old = await this.shares.lock(id);
     await this.shares.judge(old, 'resent');
     await this.withdrawShare.takeBack(old, { resentAs: created.id });
