@@ -57,6 +57,15 @@ export interface Promised {
   committed(): void;
 }
 
+/** All of one peer's that is as named. */
+export interface Cancelled {
+  readonly peer: string;
+  readonly kinds?: readonly string[];
+  readonly orderingKey?: string;
+  /** What the meaning says among other things. */
+  readonly meaning?: Readonly<Record<string, string>>;
+}
+
 /** Where acts leave what is to be told to a peer: a row in the transaction of the act, sent after its commit. */
 @Injectable()
 export class Outbox {
@@ -94,13 +103,19 @@ export class Outbox {
   }
 
   /** Takes back what is still waiting; an attempt under way finds its fence gone. */
-  async cancel(which: { readonly peer: string; readonly kinds?: readonly string[]; readonly orderingKey?: string }) {
+  async cancel(which: Cancelled) {
     await this.transactions.query(
       `update federation.delivery
        set state = 'cancelled', sealed = null, settled_at = now(), lease_until = null
        where peer = $1 and state = 'waiting'
-         and ($2::text[] is null or kind = any ($2)) and ($3::text is null or ordering_key = $3)`,
-      [which.peer, which.kinds ?? null, which.orderingKey ?? null],
+         and ($2::text[] is null or kind = any ($2)) and ($3::text is null or ordering_key = $3)
+         and ($4::jsonb is null or meaning @> $4)`,
+      [
+        which.peer,
+        which.kinds ?? null,
+        which.orderingKey ?? null,
+        which.meaning ? JSON.stringify(which.meaning) : null,
+      ],
     );
   }
 

@@ -324,6 +324,24 @@ describe('the outbox', () => {
       expect(states[0]?.sealed).toBeNull();
     });
 
+    it('cancels what says so of a queue, and what stands behind it goes on', async () => {
+      const answer = gate();
+      node.handler.attempting = async () => {
+        await answer.opened;
+        return { kind: 'delivered' };
+      };
+      const [first, second, third] = [
+        await node.send('first', { orderingKey: 'share:1', meaning: { text: 'first', share: '1' } }),
+        await node.send('second', { orderingKey: 'share:1', meaning: { text: 'second', share: '2' } }),
+        await node.send('third', { orderingKey: 'share:1', meaning: { text: 'third', share: '3' } }),
+      ];
+      await node.transaction(() => node.outbox.cancel({ peer: 'peer', meaning: { share: '2' } }));
+      answer.open();
+      await settled(third, 'delivered');
+      expect((await db.delivery(first)).state).toBe('delivered');
+      expect((await db.delivery(second)).state).toBe('cancelled');
+    });
+
     it('the answer of an attempt under way changes nothing any more', async () => {
       const answer = gate();
       node.handler.attempting = async () => {
