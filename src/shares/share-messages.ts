@@ -2,6 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { NotificationType } from '../ocm/notification.js';
 import type { Permission } from '../ocm/permission.js';
 import { HORIZON, Outbox } from '../outbox/outbox.js';
+import type { IncomingShareRow } from './incoming/incoming-share.entity.js';
+import type { OutgoingShareRow } from './outgoing/outgoing-share.entity.js';
+
+type AnyShare = OutgoingShareRow | IncomingShareRow;
 
 /** What is said about a share, as frozen in the delivery. */
 export interface ShareMessage {
@@ -19,10 +23,8 @@ export interface ShareMessage {
 }
 
 export interface SentMessage {
-  /** Our id of the share: messages about one share are sent in order. */
-  readonly share: string;
-  /** Id of the relationship. */
-  readonly peer: string;
+  /** Messages about one share are sent in order. */
+  readonly share: AnyShare;
   readonly message: ShareMessage;
   /** Endings are worth telling for a month. */
   readonly isEnding?: boolean;
@@ -33,18 +35,29 @@ export interface SentMessage {
 export class ShareMessages {
   constructor(private readonly outbox: Outbox) {}
 
-  send({ share, peer, message, isEnding }: SentMessage): Promise<string> {
+  send({ share, message, isEnding }: SentMessage): Promise<string> {
     return this.outbox.enqueue({
       kind: 'share-message',
-      peer,
+      peer: share.relationshipId,
       orderingKey: shareOrder(share),
-      meaning: { share, ...message },
+      meaning: { share: share.id, ...message },
       horizon: isEnding ? HORIZON.withdrawal : HORIZON.ordinary,
     });
   }
 }
 
-/** The order of all deliveries about one share, its offer first. */
-export function shareOrder(share: string): string {
-  return `share:${share}`;
+/**
+ * The order of all deliveries about one share, its offer first. Where shares have no ids there is one order for all of a
+ * resource and a person: what is said of the one that came first must not be taken for the next.
+ */
+export function shareOrder(share: AnyShare): string {
+  const { id, relationshipId, shareWith } = share;
+  const resource = plainResource(share);
+  return `share:${resource === undefined ? id : JSON.stringify([relationshipId, resource, shareWith])}`;
+}
+
+/** What the provider calls the resource, if the other cloud knows the share by no other name. */
+function plainResource(share: AnyShare): string | undefined {
+  if ('resourceId' in share) return share.flavour === 'plain' ? share.resourceId : undefined;
+  return share.shareId === null ? share.providerId : undefined;
 }

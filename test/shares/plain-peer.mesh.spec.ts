@@ -130,6 +130,106 @@ describe('with a peer that speaks plain OCM 0.0.3', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
   });
 
+  describe('what is said of one share of a name is never taken for the next', () => {
+    /** What it was told of a name, each thing once, in the order in which it first came. */
+    const told = (providerId: string) => {
+      const calls = peer.server.requests.filter(({ body }) => body.includes(JSON.stringify(providerId)));
+      const once = new Map(calls.map(({ headers, body }) => [headers['idempotency-key'], JSON.parse(body) as Json]));
+      return [...once.values()].map(({ type }) => type ?? 'offer');
+    };
+    const withdraw = (id: string) => cloud.api('DELETE', `/api/v1/shares/outgoing/${id}`);
+    const down = () => peer.answers({ kind: 'json', status: 503 });
+    const up = async () => {
+      peer.answers({ kind: 'json', status: 201, body: {} });
+      await deliverNow(cloud);
+    };
+    const drained = () =>
+      eventually('all is told', async () => {
+        const waiting = await cloud.rows(
+          `select id from federation.delivery where state = 'waiting' and kind like 'share%'`,
+        );
+        return waiting.length === 0;
+      });
+    const attempted = (providerId: string, type: string) =>
+      eventually(`${type} was tried`, async () => told(providerId).includes(type));
+
+    it('an offer waits until the withdrawal of the share before it is told', async () => {
+      const first = await accepted('again');
+      down();
+      await withdraw(first.id);
+      await attempted('again', 'SHARE_UNSHARED');
+      const second = bodyOf(await offered('again')) as unknown as Outgoing;
+      await up();
+      await drained();
+      expect(told('again')).toEqual(['offer', 'SHARE_UNSHARED', 'offer']);
+      expect((await outgoing(cloud, second.id)).state).toBe('accepted');
+    });
+
+    it('a withdrawal is not told of an offer that never left, and takes back nothing else', async () => {
+      const first = await accepted('never');
+      down();
+      await withdraw(first.id);
+      await attempted('never', 'SHARE_UNSHARED');
+      const second = bodyOf(await offered('never')) as unknown as Outgoing;
+      expect((await withdraw(second.id)).status).toBe(204);
+      await up();
+      await drained();
+      expect(told('never')).toEqual(['offer', 'SHARE_UNSHARED']);
+      expect((await outgoing(cloud, second.id)).state).toBe('withdrawn');
+    });
+
+    it('an offer that may have arrived is withdrawn, though nobody has answered it', async () => {
+      down();
+      const { id } = bodyOf(await offered('maybe')) as unknown as Outgoing;
+      await attempted('maybe', 'offer');
+      await withdraw(id);
+      await up();
+      await drained();
+      expect(told('maybe')).toEqual(['offer', 'SHARE_UNSHARED']);
+    });
+
+    it('one that is sent again is not withdrawn: that would end the new one', async () => {
+      peer.answers({ kind: 'json', status: 400, body: { message: 'VALIDATION_FAILED' } });
+      const { id } = bodyOf(await offered('resent')) as unknown as Outgoing;
+      await eventually('it has failed', async () => (await outgoing(cloud, id)).state === 'failed');
+      await up();
+      const resent = await cloud.json<Outgoing>('POST', `/api/v1/shares/outgoing/${id}/resend`);
+      await eventually('it is accepted', async () => (await outgoing(cloud, resent.id)).state === 'accepted');
+      await drained();
+      expect(told('resent')).toEqual(['offer', 'offer']);
+      const tokens = sent('/shares', 'resent').map(
+        ({ protocol }) => (protocol as { options: { access_token: string } }).options.access_token,
+      );
+      expect(await introspect(cloud, String(tokens[0]))).toEqual({ active: false });
+      expect(await introspect(cloud, String(tokens[1]))).toMatchObject({ active: true });
+    });
+
+    it('one that has expired is withdrawn in silence once another bears its name', async () => {
+      const first = await accepted('over');
+      await cloud.rows(`update federation.outgoing_share set expires_at = now() where id = $1`, first.id);
+      const second = await accepted('over');
+      expect((await withdraw(first.id)).status).toBe(204);
+      await withdraw(second.id);
+      await drained();
+      expect(told('over')).toEqual(['offer', 'offer', 'SHARE_UNSHARED']);
+    });
+
+    it('the answers of a recipient to two shares of a name go out in their order, too', async () => {
+      const offerTo = async (access_token: string) => {
+        const protocol = { name: 'webdav', options: { access_token, permissions: 1 } };
+        const body = { owner: 'carol', shareWith: 'alice', name: 'Plans', providerId: 'answered', protocol };
+        return bodyOf(await peer.post('/shares', body)).id;
+      };
+      down();
+      await cloud.json('POST', `/api/v1/shares/incoming/${await offerTo('one')}/decline`);
+      await attempted('answered', 'SHARE_DECLINED');
+      await cloud.json('POST', `/api/v1/shares/incoming/${await offerTo('two')}/accept`);
+      await up();
+      await drained();
+      expect(told('answered')).toEqual(['SHARE_DECLINED', 'SHARE_ACCEPTED']);
+    });
+  });
+
   describe('a withdrawal that comes before its share', () => {
     const offer = (providerId: string, more: Json = {}) =>
       peer.post('/shares', {

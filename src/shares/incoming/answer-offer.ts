@@ -66,8 +66,7 @@ export class AnswerOffer {
 
   private async tell(share: IncomingShareRow, { type, action }: (typeof ANSWERS)[keyof typeof ANSWERS]) {
     await this.messages.send({
-      share: share.id,
-      peer: share.relationshipId,
+      share,
       message: {
         type,
         shareId: share.shareId ?? undefined,

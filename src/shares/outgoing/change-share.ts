@@ -58,8 +58,7 @@ export class ChangeShare {
     await this.shares.update(share, { ...values, ...isTold, sequence: String(sequence) });
     const { permission, name, description, expiresAt } = values;
     await this.messages.send({
-      share: share.id,
-      peer: share.relationshipId,
+      share,
       message: {
         type,
         shareId: share.shareId,

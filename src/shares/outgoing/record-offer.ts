@@ -50,7 +50,7 @@ export class RecordOffer {
     row.deliveryId = await this.outbox.enqueue({
       kind: 'share-offer',
       peer: row.relationshipId,
-      orderingKey: shareOrder(row.id),
+      orderingKey: shareOrder(row),
       meaning: meaningOf(row),
       secret: token,
     });

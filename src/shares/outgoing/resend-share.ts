@@ -14,7 +14,8 @@ import { WithdrawShare } from './withdraw-share.js';
 
 /**
  * A share that failed is offered again: another one, with an id and a token of its own, linked from the old. The old one
- * may have arrived after all, so it is taken back: a person is never invited twice to one thing.
+ * may have arrived after all, so it is taken back: a person is never invited twice to one thing. A plain peer is not told
+ * so, for it would keep the new one out.
  */
 @Injectable()
 export class ResendShare {
@@ -52,11 +53,13 @@ export class ResendShare {
   }
 
   private async replace(id: string, checked: CheckedOffer): Promise<OutgoingShareRow> {
-    const created = await this.recordOffer.execute(checked);
+    await this.recordOffer.hold(checked);
     const old = await this.shares.lock(id);
     await this.shares.judge(old, 'resent');
-    await this.withdrawShare.takeBack(old, { resentAs: created.id });
+    await this.withdrawShare.takeBack(old, 'replaced');
+    const created = await this.recordOffer.execute(checked);
     const details = { resentAs: created.id };
+    await this.shares.update(old, details);
     await this.audit.record({ action: 'share.resent', object: outgoingShare(id), peer: old.relationshipId, details });
     return created;
   }
