@@ -130,6 +130,35 @@ describe('with a peer that speaks plain OCM 0.0.3', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
   });
 
+  it('one that has expired comes back with a later end, unless another has taken its place', async () => {
+    const first = await accepted('prolonged');
+    const prolong = (expiresAt: string | null) =>
+      cloud.api('PATCH', `/api/v1/shares/outgoing/${first.id}`, { expiresAt });
+    const expire = () => cloud.rows(`update federation.outgoing_share set expires_at = now() where id = $1`, first.id);
+    await expire();
+    expect((await prolong('2099-01-01T00:00:00Z')).status).toBe(200);
+    expect((await prolong('2099-02-01T00:00:00Z')).status).toBe(200);
+    await expire();
+    const second = await accepted('prolonged');
+    for (const end of ['2099-01-01T00:00:00Z', null]) {
+      const refused = await prolong(end);
+      expect([refused.status, bodyOf(refused).message]).toEqual([409, 'STATE_CONFLICT']);
+    }
+    expect((await outgoing(cloud, first.id)).state).toBe('expired');
+    await cloud.api('DELETE', `/api/v1/shares/outgoing/${second.id}`);
+    expect(bodyOf(await prolong(null)).state).toBe('accepted');
+  });
+
+  it('of prolonging one and offering another at once, one is a conflict', async () => {
+    const first = await accepted('raced');
+    await cloud.rows(`update federation.outgoing_share set expires_at = now() where id = $1`, first.id);
+    const [prolonged, second] = await Promise.all([
+      cloud.api('PATCH', `/api/v1/shares/outgoing/${first.id}`, { expiresAt: null }),
+      offered('raced'),
+    ]);
+    expect([[200, 409].join(), [409, 201].join()]).toContain([prolonged.status, second.status].join());
+  });
+
   describe('what is said of one share of a name is never taken for the next', () => {
     /** What it was told of a name, each thing once, in the order in which it first came. */
     const told = (providerId: string) => {

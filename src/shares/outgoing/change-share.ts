@@ -11,6 +11,7 @@ import { DescribeOutgoing } from './describe-outgoing.js';
 import type { OutgoingShareDto } from './outgoing.dto.js';
 import type { OutgoingShareRow } from './outgoing-share.entity.js';
 import { OutgoingShares } from './outgoing-shares.js';
+import { PlainNames } from './plain-names.js';
 
 export interface ShareChange {
   readonly permission?: Permission;
@@ -29,13 +30,17 @@ export class ChangeShare {
   constructor(
     private readonly transactions: Transactions,
     private readonly shares: OutgoingShares,
+    private readonly plainNames: PlainNames,
     private readonly messages: ShareMessages,
     private readonly describe: DescribeOutgoing,
     private readonly audit: AuditTrail,
     private readonly cloud: OwnCloud,
   ) {}
 
-  /** @throws NotFound, StateConflict if it has ended, ValidationFailed */
+  /**
+   * @throws NotFound, ValidationFailed
+   * @throws StateConflict if it has ended, or expired and a plain OCM 0.0.3 peer holds another of its resource by now
+   */
   async execute(id: string, change: ShareChange): Promise<OutgoingShareDto> {
     checkSwitch(this.cloud, 'sharing');
     const expiresAt = typeof change.expiresAt === 'string' ? new Date(change.expiresAt) : change.expiresAt;
@@ -43,6 +48,7 @@ export class ChangeShare {
     return this.transactions.run(async () => {
       const share = await this.shares.lock(id);
       await this.shares.judge(share, expiresAt === undefined ? 'changed' : 'prolonged');
+      if (share.flavour === 'plain' && (await this.shares.isExpired(share))) await this.plainNames.claim(share);
       if (change.permission !== undefined && change.permission !== share.permission) {
         await this.apply(share, { permission: change.permission }, 'SHARE_PERMISSION_CHANGED');
       }

@@ -81,6 +81,11 @@ export class OutgoingShares {
     return permitted(decide(OUTGOING_LIFE, event, present, presentState(share, NEVER_EXPIRED)), present);
   }
 
+  /** By our database's clock. */
+  async isExpired(share: OutgoingShareRow): Promise<boolean> {
+    return stateAt(share, await this.clock.now(share)) === 'expired';
+  }
+
   async update(row: OutgoingShareRow, values: Partial<OutgoingShareRow>): Promise<void> {
     const changed = { changedAt: new Date(), ...values };
     await this.transactions.repository(OutgoingShareRow).update({ id: row.id }, changed);
