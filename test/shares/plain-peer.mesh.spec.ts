@@ -130,6 +130,21 @@ describe('with a peer that speaks plain OCM 0.0.3', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
   });
 
+  it.each([
+    ['sent again', ({ id }: Outgoing) => cloud.api('POST', `/api/v1/shares/outgoing/${id}/resend`), 409],
+    ['withdrawn', ({ id }: Outgoing) => cloud.api('DELETE', `/api/v1/shares/outgoing/${id}`), 201],
+  ])('nor beside one that failed, as that may be accepted after all, until it is %s', async (how, act, then) => {
+    const resourceId = `failed-${how}`;
+    peer.answers({ kind: 'json', status: 400, body: {} });
+    const first = bodyOf(await offered(resourceId)) as unknown as Outgoing;
+    await eventually('it has failed', async () => (await outgoing(cloud, first.id)).state === 'failed');
+    peer.answers({ kind: 'json', status: 201, body: {} });
+    const second = await offered(resourceId);
+    expect([second.status, bodyOf(second).message]).toEqual([409, 'STATE_CONFLICT']);
+    expect((await act(first)).status).toBeLessThan(300);
+    expect((await offered(resourceId)).status).toBe(then);
+  });
+
   it('one that has expired comes back with a later end, unless another has taken its place', async () => {
     const first = await accepted('prolonged');
     const prolong = (expiresAt: string | null) =>

@@ -25,7 +25,7 @@ export class OfferShare {
    * @param key the caller's `Idempotency-Key`: for a day a repeat makes no second share
    * @throws ValidationFailed: `owner`, `shareWith`, `resourceId` NOT_FOUND, `expiresAt` INVALID; `shareWith` SUSPENDED,
    * NOT_ALLOWED: our operator has suspended the recipient's cloud, or does not share with it
-   * @throws StateConflict if the key meant another share, or a plain OCM 0.0.3 peer holds one of this resource already
+   * @throws StateConflict if the key meant another share, or a plain OCM 0.0.3 peer has one of this resource already, or may have
    */
   execute(share: NewShare, key?: string): Promise<OutgoingShareDto> {
     checkSwitch(this.cloud, 'sharing');

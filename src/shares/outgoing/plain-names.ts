@@ -31,13 +31,14 @@ export class PlainNames {
     return offer === null || offer.attempts > 0;
   }
 
+  /** One that failed may have arrived: an acceptance would bring it to life. */
   private async meanAnother({ id, relationshipId, resourceId, shareWith }: OutgoingShareRow): Promise<boolean> {
     const name = [relationshipId, resourceId, shareWith];
     await this.transactions.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [JSON.stringify(name)]);
     const others = await this.transactions.query(
       `select from federation.outgoing_share where relationship_id = $1 and resource_id = $2 and share_with = $3
-         and id <> $4
-         and state in ('pending-delivery', 'pending', 'accepted') and (expires_at is null or expires_at > now())`,
+         and id <> $4 and (expires_at is null or expires_at > now())
+         and (state in ('pending-delivery', 'pending', 'accepted') or (state = 'failed' and token_hash is not null))`,
       [...name, id],
     );
     return others.length > 0;
