@@ -91,6 +91,20 @@ describe('a share that ends by itself', () => {
     expect(ends).toHaveLength(2);
   });
 
+  it('is not told again because of a change that leaves its end alone', async () => {
+    const { mirror, share } = await clouds.accepted({ expiresAt: soon(60 * MINUTE) });
+    await clouds.two.rows(
+      `update federation.incoming_share set expires_at = now() - interval '1 second' where id = $1`,
+      mirror.id,
+    );
+    await told(clouds.two);
+    expect((await clouds.change(share.id, { name: 'Renamed' })).status).toBe(200);
+    await eventually('bob’s is renamed', async () => (await incoming(clouds.two, mirror.id)).name === 'Renamed');
+    await told(clouds.two);
+    const ends = (await auditOf(clouds.two, mirror.id)).filter(({ action }) => action === 'share.expired');
+    expect(ends).toHaveLength(1);
+  });
+
   it('while it waits for an answer comes back as what waits', async () => {
     const { share, mirror } = await clouds.pending({ expiresAt: soon(MINUTE) });
     await letItEnd(share);

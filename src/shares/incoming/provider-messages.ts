@@ -44,7 +44,7 @@ export class ProviderMessages {
     const sequence = String(message.sequence ?? share.sequence);
     const values = changes(share);
     const isNews = differs(share, values);
-    const isTold = values.expiresAt === undefined ? {} : { expiryTold: false };
+    const isTold = differs(share, endOf(values)) ? { expiryTold: false } : {};
     if (isNews || sequence !== share.sequence) await this.shares.update(share, { ...values, ...isTold, sequence });
     if (isNews) await this.tell(share, 'share.changed', 'share-changed');
   }
@@ -75,6 +75,10 @@ export class ProviderMessages {
       counterpart: share.owner,
     });
   }
+}
+
+function endOf({ expiresAt }: Partial<IncomingShareRow>): Partial<IncomingShareRow> {
+  return expiresAt === undefined ? {} : { expiresAt };
 }
 
 function differs(share: IncomingShareRow, values: Partial<IncomingShareRow>): boolean {
