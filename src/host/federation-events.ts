@@ -18,7 +18,10 @@ export interface FederationEvent {
   readonly name: string;
   /** The other person, `user@domain`. */
   readonly counterpart: string;
-  /** Why, as a stable word; for `share-undeliverable` the refusal's code. */
+  /**
+   * Why, as a stable word; for `share-undeliverable` the refusal's code. `share-changed` has one only if the recipient's
+   * acceptance did not count: the share waits for them again.
+   */
   readonly reason?: string;
 }
 

@@ -157,7 +157,8 @@ describe('answering what another cloud shares', () => {
       expect((await access(id)).status).toBe(409);
     });
 
-    it('of a share that expired on the way waits again, until its owner prolongs it', async () => {
+    it('of a share that expired on the way waits again, until its owner prolongs it; bob is told why', async () => {
+      const events = listenTo(cloud);
       peer.answers({ kind: 'json', status: 503 });
       const { id, shareId } = await offered();
       await act(id, 'accept');
@@ -169,6 +170,9 @@ describe('answering what another cloud shares', () => {
       await deliverNow(cloud);
       await eventually('it is undone', async () => (await actionsOn(id)).includes('share.acceptance-undone'));
       expect(await incoming(cloud, id)).toMatchObject({ state: 'expired', reason: 'STATE_CONFLICT' });
+      const changes = () => events.filter((one) => one.share === id && one.type === 'share-changed');
+      await eventually('bob is told', async () => changes().length > 0);
+      expect(changes()).toMatchObject([{ reason: 'STATE_CONFLICT', name: 'foo', counterpart: `alice@${peer.host}` }]);
       peer.answers(OK);
       await peer.post('/notifications', { type: 'SHARE_UPDATED', shareId, expiration: null, sequence: 1 });
       expect((await incoming(cloud, id)).state).toBe('pending');
@@ -177,7 +181,8 @@ describe('answering what another cloud shares', () => {
       expect((await access(id)).status).toBe(200);
     });
 
-    it('that could not be told in all its time can be done again', async () => {
+    it('that could not be told in all its time can be done again; bob is told why', async () => {
+      const events = listenTo(cloud);
       peer.answers({ kind: 'json', status: 503 });
       const { id } = await offered();
       await act(id, 'accept');
@@ -187,6 +192,9 @@ describe('answering what another cloud shares', () => {
       await deliverNow(cloud);
       await eventually('it waits again', async () => (await incoming(cloud, id)).state === 'pending');
       expect(await incoming(cloud, id)).toMatchObject({ reason: 'error-5xx', confirmed: false });
+      await eventually('bob is told', async () =>
+        events.some((one) => one.share === id && one.type === 'share-changed' && one.reason === 'error-5xx'),
+      );
       peer.answers(OK);
       await act(id, 'accept');
       await confirmed(id);

@@ -49,14 +49,7 @@ export class ConfirmAcceptance {
       peer: share.relationshipId,
       details: { reason },
     });
-    await this.events.tell({
-      type: 'share-withdrawn',
-      account: share.recipientAccount,
-      share: id,
-      name: share.name,
-      counterpart: share.owner,
-      reason,
-    });
+    await this.tell(share, 'share-withdrawn', reason);
   }
 
   private async confirm(share: IncomingShareRow): Promise<void> {
@@ -71,5 +64,12 @@ export class ConfirmAcceptance {
     const object = incomingShare(id);
     await this.shares.update(share, { state: 'pending', reason, confirmed: false });
     await this.audit.record({ action: 'share.acceptance-undone', object, peer, details: { reason } });
+    await this.tell(share, 'share-changed', reason);
+  }
+
+  /** The recipient has said yes, and hears that it came to nothing. */
+  private tell(share: IncomingShareRow, type: 'share-withdrawn' | 'share-changed', reason: string): Promise<void> {
+    const { recipientAccount: account, id, name, owner: counterpart } = share;
+    return this.events.tell({ type, account, share: id, name, counterpart, reason });
   }
 }
