@@ -19,7 +19,8 @@ export interface FederationEvent {
   /** The other person, `user@domain`. */
   readonly counterpart: string;
   /**
-   * Why, as a stable word; for `share-undeliverable` the refusal's code. `share-changed` has one only if the recipient's
+   * Why, as a stable word; for `share-undeliverable` the refusal's code: of the offer, or of a change to a share that lives
+   * on. `share-changed` has one only if the recipient's
    * acceptance did not count: the share waits for them again.
    */
   readonly reason?: string;

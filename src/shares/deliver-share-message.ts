@@ -9,6 +9,7 @@ import { PeerClient } from '../transport/peer-client.js';
 import { PeerEndpoints } from '../trust/peer-endpoints.js';
 import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
 import { OutgoingShares } from './outgoing/outgoing-shares.js';
+import { UnheardChange } from './outgoing/unheard-change.js';
 import type { ShareMessage } from './share-messages.js';
 
 /** Tells the other cloud what happened to a share, in the dialect in which the share was offered. */
@@ -20,6 +21,7 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
     private readonly client: PeerClient,
     private readonly outgoing: OutgoingShares,
     private readonly confirmAcceptance: ConfirmAcceptance,
+    private readonly unheardChange: UnheardChange,
   ) {
     super();
   }
@@ -45,12 +47,18 @@ export class DeliverShareMessage extends DeliveryHandler<ShareMessage & { readon
     return ours?.flavour ?? (shareId === undefined ? 'plain' : 'powerfolder');
   }
 
-  /** Only an acceptance waits for its answer. */
+  /** An ending is true, whatever is said to it. */
   override async settled(
     { meaning }: Delivery<ShareMessage & { share: string }>,
     settlement: Settlement,
   ): Promise<void> {
-    if (meaning.type === 'SHARE_ACCEPTED') await this.confirmAcceptance.execute(meaning.share, settlement);
+    switch (meaning.type) {
+      case 'SHARE_ACCEPTED':
+        return this.confirmAcceptance.execute(meaning.share, settlement);
+      case 'SHARE_PERMISSION_CHANGED':
+      case 'SHARE_UPDATED':
+        return this.unheardChange.execute(meaning.share, settlement);
+    }
   }
 }
 

@@ -36,6 +36,7 @@ import { OutgoingShares } from './outgoing/outgoing-shares.js';
 import { PlainNames } from './outgoing/plain-names.js';
 import { RecordOffer } from './outgoing/record-offer.js';
 import { ResendShare } from './outgoing/resend-share.js';
+import { UnheardChange } from './outgoing/unheard-change.js';
 import { WithdrawShare } from './outgoing/withdraw-share.js';
 import { ShareMessages } from './share-messages.js';
 import { ShareClock } from './share-state.js';
@@ -54,7 +55,15 @@ const INCOMING = [
   Tombstones,
   PlainTombstones,
 ];
-const OUTGOING = [OutgoingShares, CheckOffer, RecordOffer, PlainNames, DescribeOutgoing, ConsumerMessages];
+const OUTGOING = [
+  OutgoingShares,
+  CheckOffer,
+  RecordOffer,
+  PlainNames,
+  DescribeOutgoing,
+  ConsumerMessages,
+  UnheardChange,
+];
 const HANDLERS = [ShareAccepted, ShareDeclined, ShareRemoved, ShareUnshared, SharePermissionChanged, ShareUpdated];
 const DELIVERIES = [DeliverOffer, DeliverShareMessage];
 /** What a host calls in process; the controllers of the host API call the same. */

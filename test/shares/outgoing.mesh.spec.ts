@@ -2,7 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FederationEvent } from '../../src/host/federation-events.js';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
 import { eventually, TestCloud } from '../support/cloud.js';
-import { auditOf, bodyOf, introspect, type Json, listenTo, type Outgoing, outgoing, randomName } from './support.js';
+import {
+  auditOf,
+  bodyOf,
+  deliverNow,
+  introspect,
+  type Json,
+  listenTo,
+  type Outgoing,
+  outgoing,
+  randomName,
+} from './support.js';
 import { ScriptedPeer } from './trusted-peer.js';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -22,13 +32,17 @@ describe('sharing with another cloud', () => {
     cloud.makeResource(alice, 'field-notes');
     peer = await ScriptedPeer.trustedBy(cloud, authority, 'cloud2');
     told = listenTo(cloud);
+    answerAll();
+  });
+  afterAll(() => Promise.all([cloud?.stop(), peer?.stop()]));
+
+  function answerAll(): void {
     peer.answers(({ path }) =>
       path === '/shares'
         ? { kind: 'json', status: 201, body: { id: `remote-${randomName()}`, state: 'pending' } }
         : { kind: 'json', status: 201 },
     );
-  });
-  afterAll(() => Promise.all([cloud?.stop(), peer?.stop()]));
+  }
 
   const share = (more: Json = {}): Json => ({
     owner: alice,
@@ -277,6 +291,71 @@ describe('sharing with another cloud', () => {
       expect([prolonged.status, bodyOf(prolonged).state]).toEqual([200, 'accepted']);
       await eventually('the peer is told', async () => messagesAbout(created).length === 1);
       expect(messagesAbout(created)[0]).toMatchObject({ type: 'SHARE_UPDATED', sequence: 1 });
+    });
+
+    const tellNothing = (status: number, body: Json) =>
+      peer.answers(({ path }) => ({ kind: 'json', status: path === '/notifications' ? status : 201, body }));
+    const undeliverable = ({ id }: Outgoing) =>
+      told.filter(({ share: about, type }) => about === id && type === 'share-undeliverable');
+    const settledChanges = ({ id }: Outgoing) =>
+      cloud.rows<{ state: string }>(
+        `select state from federation.delivery where kind = 'share-message' and meaning ->> 'share' = $1 and state <> 'waiting'`,
+        id,
+      );
+
+    it.each<[string, Json]>([
+      ['of the permission', { permission: 'admin' }],
+      ['of the name', { name: 'Renamed' }],
+    ])('%s that the peer refuses is told to the owner, with its code', async (_, body) => {
+      const created = await pending();
+      tellNothing(404, { message: 'RESOURCE_NOT_FOUND' });
+      try {
+        expect((await change(created.id, body)).status).toBe(200);
+        await eventually('alice is told', async () => undeliverable(created).length > 0);
+      } finally {
+        answerAll();
+      }
+      expect(undeliverable(created)).toMatchObject([
+        { account: aliceId, counterpart: `bob@${peer.host}`, reason: 'RESOURCE_NOT_FOUND' },
+      ]);
+      expect((await outgoing(cloud, created.id)).state).toBe('pending');
+    });
+
+    it('that could not be told in all its time is told to the owner', async () => {
+      const created = await pending();
+      tellNothing(503, {});
+      try {
+        await change(created.id, { permission: 'admin' });
+        await eventually('it was tried', async () => messagesAbout(created).length > 0);
+        await cloud.rows(
+          `update federation.delivery set expires_at = now() where state = 'waiting' and kind = 'share-message'`,
+        );
+        await deliverNow(cloud);
+        await eventually('alice is told', async () => undeliverable(created).length > 0);
+      } finally {
+        answerAll();
+      }
+      expect(undeliverable(created)).toMatchObject([{ reason: 'error-5xx' }]);
+    });
+
+    it('that is refused because the recipient has said no meanwhile is no news', async () => {
+      const created = await pending();
+      tellNothing(503, {});
+      try {
+        await change(created.id, { permission: 'admin' });
+        await eventually('it was tried', async () => messagesAbout(created).length > 0);
+        await answer('SHARE_DECLINED', created);
+        tellNothing(409, { message: 'STATE_CONFLICT' });
+        await deliverNow(cloud);
+        await eventually('it is refused', async () => (await settledChanges(created)).length > 0);
+      } finally {
+        answerAll();
+      }
+      expect((await settledChanges(created))[0]?.state).toBe('refused');
+      await eventually('alice is told of the no', async () =>
+        told.some(({ share: about, type }) => about === created.id && type === 'share-declined'),
+      );
+      expect(undeliverable(created)).toEqual([]);
     });
 
     it('made while the peer is told of another is not lost: fifty at once end in one order', async () => {
