@@ -1,13 +1,14 @@
 import { StateConflict } from '../kernel/federation-error.js';
-import { ShareWithdrawn } from './share-errors.js';
+import { ShareConflict, ShareWithdrawn } from './share-errors.js';
 
 /**
  * What an event makes of a share in a state:
  * - a state: it goes there. `stays`: it takes effect, and the share stays where it is.
  * - `nothing`: it is no news, and no error. `refuse`: STATE_CONFLICT. `refuse-withdrawn`: SHARE_WITHDRAWN.
+ *   `refuse-conflict`: SHARE_CONFLICT.
  * - `beneath`: that its time is over changes nothing here: what holds for the state that it had before counts.
  */
-export type Outcome<State extends string> = State | 'stays' | 'nothing' | 'refuse' | 'refuse-withdrawn' | 'beneath';
+export type Outcome<State extends string> = Decision<State> | 'beneath';
 
 /** What may happen, by the state that the share is in at that moment. */
 export type Life<Event extends string, Present extends string> = Readonly<
@@ -100,20 +101,26 @@ export type IncomingEvent = (typeof INCOMING_EVENTS)[number];
  */
 // biome-ignore format: a table is read by its columns
 export const INCOMING_LIFE: Life<IncomingEvent, IncomingPresent> = {
-  accepted:       cells('accepted', 'nothing', 'refuse',   'refuse',  'refuse',  'refuse',  'refuse'),
-  declined:       cells('declined', 'refuse',  'beneath',  'nothing', 'refuse',  'refuse',  'refuse'),
-  left:           cells('declined', 'left',    'beneath',  'nothing', 'nothing', 'refuse',  'refuse'),
-  confirmed:      cells('nothing',  'stays',   'beneath',  'nothing', 'nothing', 'nothing', 'nothing'),
-  denied:         cells('nothing',  'revoked', 'beneath',  'nothing', 'nothing', 'nothing', 'nothing'),
-  unheard:        cells('nothing',  'pending', 'beneath',  'nothing', 'nothing', 'nothing', 'nothing'),
-  changed:        cells('stays',    'stays',   'beneath',  'refuse',  'refuse',  'refuse',  'refuse'),
-  unshared:       cells('revoked',  'revoked', 'revoked',  'nothing', 'nothing', 'nothing', 'nothing'),
-  'offered-anew': cells('refuse',   'refuse',  'replaced', 'nothing', 'nothing', 'nothing', 'nothing'),
-  'trust-ended':  cells('revoked',  'revoked', 'revoked',  'nothing', 'nothing', 'nothing', 'nothing'),
+  accepted:       cells('accepted',        'nothing',         'refuse',   'refuse',  'refuse',  'refuse',  'refuse'),
+  declined:       cells('declined',        'refuse',          'beneath',  'nothing', 'refuse',  'refuse',  'refuse'),
+  left:           cells('declined',        'left',            'beneath',  'nothing', 'nothing', 'refuse',  'refuse'),
+  confirmed:      cells('nothing',         'stays',           'beneath',  'nothing', 'nothing', 'nothing', 'nothing'),
+  denied:         cells('nothing',         'revoked',         'beneath',  'nothing', 'nothing', 'nothing', 'nothing'),
+  unheard:        cells('nothing',         'pending',         'beneath',  'nothing', 'nothing', 'nothing', 'nothing'),
+  changed:        cells('stays',           'stays',           'beneath',  'refuse',  'refuse',  'refuse',  'refuse'),
+  unshared:       cells('revoked',         'revoked',         'revoked',  'nothing', 'nothing', 'nothing', 'nothing'),
+  'offered-anew': cells('refuse-conflict', 'refuse-conflict', 'replaced', 'nothing', 'nothing', 'nothing', 'nothing'),
+  'trust-ended':  cells('revoked',         'revoked',         'revoked',  'nothing', 'nothing', 'nothing', 'nothing'),
 };
 
 /** The same, without looking twice at what is beneath. */
-export type Decision<State extends string> = State | 'stays' | 'nothing' | 'refuse' | 'refuse-withdrawn';
+export type Decision<State extends string> =
+  | State
+  | 'stays'
+  | 'nothing'
+  | 'refuse'
+  | 'refuse-withdrawn'
+  | 'refuse-conflict';
 
 /**
  * @param present the state now
@@ -136,16 +143,18 @@ export function statesMovedBy<Event extends string, Present extends string>(
   event: Event,
   states: readonly Present[],
 ): Present[] {
-  return states.filter((state) => !['nothing', 'refuse', 'refuse-withdrawn', 'beneath'].includes(life[event][state]));
+  const still = ['nothing', 'refuse', 'refuse-withdrawn', 'refuse-conflict', 'beneath'];
+  return states.filter((state) => !still.includes(life[event][state]));
 }
 
-/** What the decision means for an act. @throws StateConflict, ShareWithdrawn where it refuses */
+/** What the decision means for an act. @throws StateConflict, ShareWithdrawn, ShareConflict where it refuses */
 export function permitted<State extends string>(
   decision: Decision<State>,
   present: State,
 ): State | 'stays' | 'nothing' {
   if (decision === 'refuse') throw new StateConflict(`it is ${present}`);
   if (decision === 'refuse-withdrawn') throw new ShareWithdrawn();
+  if (decision === 'refuse-conflict') throw new ShareConflict();
   return decision;
 }
 

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ShareClock } from '../../src/shares/share-state.js';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
 import { eventually, TestCloud } from '../support/cloud.js';
 import { auditOf, bodyOf, type Json, listenTo, offer, randomName } from './support.js';
@@ -418,6 +419,26 @@ describe('POST /shares from a trusted peer', () => {
       expect(again.status).toBe(201);
       expect(bodyOf(again).id).not.toBe(first.id);
       expect(bodyOf(again).state).toBe('pending');
+    });
+
+    it('an offer anew replaces what has expired by the clock of the database, for good: that stands in the trail', async () => {
+      const body = plain({ expiration: 4_000_000_000 });
+      const first = bodyOf(await peer.post('/shares', body));
+      const anew = () => peer.post('/shares', { ...body, expiration: undefined });
+      expect(bodyOf(await anew()).message).toBe('SHARE_CONFLICT');
+      const clock = vi.spyOn(cloud.get(ShareClock), 'now').mockResolvedValue(new Date(4_000_000_000_000));
+      try {
+        expect((await anew()).status).toBe(201);
+      } finally {
+        clock.mockRestore();
+      }
+      const actions = (await auditOf(cloud, String(first.id))).map(({ action }) => action);
+      expect(actions).toEqual(['share.offered', 'share.replaced']);
+      const [row] = await cloud.rows(
+        'select state, protocols_sealed, expires_at > now() as early from federation.incoming_share where id = $1',
+        first.id,
+      );
+      expect(row).toEqual({ state: 'expired', protocols_sealed: null, early: true });
     });
   });
 

@@ -220,10 +220,10 @@ describe('what the table says of a share is what becomes of it', () => {
       ({ action }) => event === 'confirmed' || action !== 'share.confirmed',
     );
     const decision = decide(INCOMING_LIFE, event, present, stored);
-    if (decision === 'refuse') {
-      expect(outcome).toEqual({ status: 409, code: event === 'offered-anew' ? 'SHARE_CONFLICT' : 'STATE_CONFLICT' });
+    if (decision === 'refuse' || decision === 'refuse-conflict') {
+      expect(outcome).toEqual({ status: 409, code: decision === 'refuse' ? 'STATE_CONFLICT' : 'SHARE_CONFLICT' });
     } else expect([undefined, 200, 201, 204]).toContain(outcome.status);
-    if (decision === 'nothing' || decision === 'refuse') {
+    if (decision === 'nothing' || decision.startsWith('refuse')) {
       expect(after).toEqual(before);
       expect(news).toEqual([]);
       return;

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ShareClock } from '../../src/shares/share-state.js';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
 import { eventually, TestCloud } from '../support/cloud.js';
 import { auditOf, bodyOf, incoming, offer } from './support.js';
@@ -36,6 +37,16 @@ describe('ACCEPT_INVITATIONS=auto', () => {
     const answer = await peer.post('/shares', offer(peer, bob, { expiration: 1_000_000_000 }));
     expect(answer.status).toBe(201);
     expect((await incoming(cloud, String(bodyOf(answer).id))).state).toBe('expired');
+  });
+
+  it('what has expired on arrival is said by the clock of the database', async () => {
+    const clock = vi.spyOn(cloud.get(ShareClock), 'now').mockResolvedValue(new Date(4_000_000_000_000));
+    try {
+      const answer = await peer.post('/shares', offer(peer, bob, { expiration: 4_000_000_000 }));
+      expect([answer.status, bodyOf(answer).state]).toEqual([201, 'pending']);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('the peer’s own policy goes before it', async () => {

@@ -67,7 +67,7 @@ export class IncomingShares {
   /**
    * What an event makes of a share that the caller holds locked. The time is our database's: the provider's clock decides
    * what has expired, and is not here to be asked.
-   * @throws StateConflict
+   * @throws StateConflict, ShareConflict
    */
   async judge(share: IncomingShareRow, event: IncomingEvent): Promise<IncomingPresent | 'stays' | 'nothing'> {
     const stored = share.state === 'expired' ? 'replaced' : share.state;

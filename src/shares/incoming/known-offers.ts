@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
-import { Clock } from '../../kernel/clock.js';
 import type { ShareOffer } from '../../ocm/share-offer.js';
 import { Transactions } from '../../persistence/transactions.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { incomingShare } from '../audit-names.js';
 import { ShareConflict, ShareWithdrawn } from '../share-errors.js';
-import { stateAt } from '../share-state.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
 import { IncomingShares, plainName } from './incoming-shares.js';
 import { PlainTombstones } from './plain-tombstones.js';
@@ -21,7 +19,6 @@ export class KnownOffers {
     private readonly tombstones: Tombstones,
     private readonly plainTombstones: PlainTombstones,
     private readonly audit: AuditTrail,
-    private readonly clock: Clock,
   ) {}
 
   /**
@@ -35,7 +32,7 @@ export class KnownOffers {
     await this.shares.holdName(peer, shareId ?? plainName(providerId));
     const known = shareId === undefined ? await this.plain(peer, offer, account) : await this.named(peer, shareId);
     if (known?.offerDigest === digest) return known;
-    if (known && !(await this.isOver(known))) throw new ShareConflict();
+    if (known) await this.replace(known);
     const isWithdrawn =
       shareId === undefined ? this.plainTombstones.has(peer, offer) : this.tombstones.has(peer.id, shareId);
     if (await isWithdrawn) throw new ShareWithdrawn();
@@ -59,10 +56,10 @@ export class KnownOffers {
   }
 
   /** A plain share that has expired gives its place to a new one, for good. A share with an id of its own never does. */
-  private async isOver(share: IncomingShareRow): Promise<boolean> {
-    if (share.shareId !== null || stateAt(share, this.clock.now()) !== 'expired') return false;
+  private async replace(share: IncomingShareRow): Promise<void> {
+    if (share.shareId !== null) throw new ShareConflict();
+    if ((await this.shares.judge(share, 'offered-anew')) !== 'replaced') return;
     await this.shares.update(share, { state: 'expired', protocolsSealed: null, confirmed: false });
-    await this.audit.record({ action: 'share.expired', object: incomingShare(share.id), peer: share.relationshipId });
-    return true;
+    await this.audit.record({ action: 'share.replaced', object: incomingShare(share.id), peer: share.relationshipId });
   }
 }

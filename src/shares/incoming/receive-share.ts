@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../../audit/audit-trail.js';
 import { RefusalCounter } from '../../audit/refusal-counter.js';
 import { OwnCloud } from '../../host/own-cloud.js';
-import { Clock } from '../../kernel/clock.js';
 import { ValidationFailed } from '../../kernel/federation-error.js';
 import { EventTeller } from '../../notifications/event-teller.js';
 import type { ShareOffer } from '../../ocm/share-offer.js';
@@ -12,7 +11,7 @@ import { Relationships } from '../../trust/relationships.js';
 import type { TrustedPeer } from '../../trust/trusted-peer.js';
 import { ForgottenAccounts } from '../forgotten-accounts.js';
 import { OwnerDomainMismatch } from '../share-errors.js';
-import { stateAt } from '../share-state.js';
+import { ShareClock, stateAt } from '../share-state.js';
 import { AnswerOffer } from './answer-offer.js';
 import { FindRecipient } from './find-recipient.js';
 import { IncomingShareRow } from './incoming-share.entity.js';
@@ -49,7 +48,7 @@ export class ReceiveShare {
     private readonly refusals: RefusalCounter,
     private readonly events: EventTeller,
     private readonly cloud: OwnCloud,
-    private readonly clock: Clock,
+    private readonly clock: ShareClock,
   ) {}
 
   async execute(peer: TrustedPeer, offer: ShareOffer, key: string | undefined): Promise<ReceivedShare> {
@@ -59,7 +58,8 @@ export class ReceiveShare {
     const digest = this.cloud.sealKey.digest(meaning);
     const share = newShare({ peer: peer.id, offer, recipient, digest }, this.shares);
     const answer = receiptOf(share);
-    if (!this.acceptsAtOnce(peer, share) && (await this.writeOffer.execute(peer, share, key, answer))) return answer;
+    const isUsual = !(await this.acceptsAtOnce(peer, share));
+    if (isUsual && (await this.writeOffer.execute(peer, share, key, answer))) return answer;
     return this.inbox.once({ peer: peer.id, key, meaning }, async () => {
       const present = await this.relationships.holdTrusted(peer, 'sharing');
       if (!present.speaksFor(offer.owner)) throw mismatch(peer, offer);
@@ -73,15 +73,14 @@ export class ReceiveShare {
     await this.transactions.repository(IncomingShareRow).insert(share);
     await this.audit.record(offered(share));
     await this.events.tell(invitation(share));
-    if (this.acceptsAtOnce(peer, share)) await this.answerOffer.accept(share);
+    if (await this.acceptsAtOnce(peer, share)) await this.answerOffer.accept(share);
     return share;
   }
 
   /** What has expired on arrival waits, whatever the setting: its owner may still prolong it. */
-  private acceptsAtOnce(peer: TrustedPeer, share: IncomingShareRow): boolean {
-    if (stateAt(share, this.clock.now()) === 'expired') return false;
-    const { acceptInvitations } = peer.policy;
-    return acceptInvitations === undefined ? this.cloud.acceptAtOnce : acceptInvitations === 'auto';
+  private async acceptsAtOnce({ policy }: TrustedPeer, share: IncomingShareRow): Promise<boolean> {
+    const isAutomatic = policy.acceptInvitations ? policy.acceptInvitations === 'auto' : this.cloud.acceptAtOnce;
+    return isAutomatic && stateAt(share, await this.clock.now(share)) !== 'expired';
   }
 
   /** For the auditor once an hour, beside the count. */
