@@ -58,7 +58,7 @@ export class Transactions {
     return row.now;
   }
 
-  /** The same for SQL that is planned once; goes to the driver directly, whose errors it throws. */
+  /** As `query`, for SQL that is planned once; goes to the driver directly, whose errors it throws. */
   async prepared<Row extends object>(sql: PreparedSql, parameters: unknown[]): Promise<Row[]> {
     const connection = await this.connection();
     return (await connection.query<Row>({ ...sql, values: parameters })).rows;
