@@ -6,7 +6,10 @@ import { DeliverShareMessage } from './deliver-share-message.js';
 import { EndShares } from './end-shares.js';
 import { ForgetAccount } from './forget-account.js';
 import { ForgottenAccounts } from './forgotten-accounts.js';
+import { AddShare } from './incoming/add-share.js';
 import { AnswerOffer } from './incoming/answer-offer.js';
+import { AutomaticAcceptance } from './incoming/automatic-acceptance.js';
+import { CheckOwner } from './incoming/check-owner.js';
 import { ConfirmAcceptance } from './incoming/confirm-acceptance.js';
 import { DescribeIncoming } from './incoming/describe-incoming.js';
 import { FindRecipient } from './incoming/find-recipient.js';
@@ -46,7 +49,10 @@ const ENTITIES = [OutgoingShareRow, IncomingShareRow, ShareTombstoneRow, PlainTo
 const INCOMING = [
   IncomingShares,
   ReceiveShare,
+  CheckOwner,
+  AutomaticAcceptance,
   WriteOffer,
+  AddShare,
   FindRecipient,
   KnownOffers,
   ConfirmAcceptance,

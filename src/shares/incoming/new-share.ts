@@ -9,7 +9,7 @@ import { IncomingShareRow } from './incoming-share.entity.js';
 import type { IncomingShares } from './incoming-shares.js';
 
 /** Who offers what to whom. */
-export interface NewShare {
+export interface ReceivedOffer {
   /** Id of the relationship. */
   readonly peer: string;
   readonly offer: ShareOffer;
@@ -19,7 +19,7 @@ export interface NewShare {
 }
 
 /** The row of a share that was never offered before. */
-export function newShare({ peer, offer, recipient, digest }: NewShare, shares: IncomingShares): IncomingShareRow {
+export function newShare({ peer, offer, recipient, digest }: ReceivedOffer, shares: IncomingShares): IncomingShareRow {
   const id = randomId();
   return Object.assign(new IncomingShareRow(), {
     id,
