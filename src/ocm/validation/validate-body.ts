@@ -12,7 +12,10 @@ export interface BodyRules {
 
 const nested = new WeakMap<object, Map<string, () => BodyClass<object>>>();
 
-/** A property that holds one object of the class, or an array of them. Stands for `@ValidateNested()` and `@Type()`. */
+/** Entries of a list of objects, those of lists in it included. Every wrong one costs a report, and none is worth that many. */
+const MOST_ENTRIES = 100;
+
+/** A property that holds one object of the class, or an array of at most 100. Stands for `@ValidateNested()` and `@Type()`. */
 export function Nested(type: () => BodyClass<object>): PropertyDecorator {
   return (prototype, property) => {
     const types = nested.get(prototype) ?? new Map<string, () => BodyClass<object>>();
@@ -25,7 +28,8 @@ export function Nested(type: () => BodyClass<object>): PropertyDecorator {
  * An instance of the class with the declared properties of the body, all of them valid. Nothing is converted: a number
  * stays a number. Free-form values (objects of no declared class) are taken over as they are.
  * Built by hand, because a body that names a property `constructor` makes class-transformer call it.
- * @throws ValidationFailed with one error for each field: `REQUIRED`, `UNKNOWN`, `INVALID`, or the rule's own code.
+ * @throws ValidationFailed with one error for each field: `REQUIRED`, `UNKNOWN`, `INVALID`, or the rule's own code. A list of
+ *   objects that has far too many (`TOO_MANY`) is not looked into, nor is the rest of the body.
  */
 export function validateBody<T extends object>(type: BodyClass<T>, body: unknown, rules: BodyRules): T {
   if (!isJsonObject(body)) throw ValidationFailed.of('body', 'INVALID');
@@ -58,8 +62,13 @@ function shapeNested(
   unknown: FieldError[],
 ): unknown {
   if (!type) return value;
-  if (Array.isArray(value)) return value.map((entry, at) => shapeEntry(type, entry, `${path}[${at}]`, unknown));
-  return shapeEntry(type, value, path, unknown);
+  if (!Array.isArray(value)) return shapeEntry(type, value, path, unknown);
+  if (entriesOf(value) > MOST_ENTRIES) throw ValidationFailed.of(fieldName(path), 'TOO_MANY');
+  return value.map((entry, at) => shapeEntry(type, entry, `${path}[${at}]`, unknown));
+}
+
+function entriesOf(list: readonly unknown[]): number {
+  return list.reduce<number>((sum, entry) => sum + 1 + (Array.isArray(entry) ? entriesOf(entry) : 0), 0);
 }
 
 function shapeEntry(type: BodyClass<object>, value: unknown, path: string, unknown: FieldError[]): unknown {
