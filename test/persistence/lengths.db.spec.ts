@@ -21,6 +21,7 @@ const LIMITS: Record<string, number> = {
   'incoming_share.description': 2048,
   'incoming_share.name': 255,
   'incoming_share.owner': 320,
+  'incoming_share.protocols_sealed': 98_304,
   'incoming_share.provider_id': 255,
   'incoming_share.share_id': 255,
   'incoming_share.share_with': 320,
@@ -41,10 +42,19 @@ const LIMITS: Record<string, number> = {
   'relationship.security_contact': 320,
   'relationship_domain.domain': 253,
   'share_tombstone.share_id': 255,
+  'trust_request.code_sealed': 255,
   'trust_request.display_name': 255,
   'trust_request.endpoint': 300,
   'trust_request.origin': 300,
 };
+
+/** The same for JSON: what to write, and how many bytes of it fit. */
+const IN_JSON: [name: string, limit: number, (text: string) => object][] = [
+  ['received_notification.content', 4000, (message) => ({ message })],
+  ['received_notification.content', 16_384 - '{"name": ""}'.length, (name) => ({ name })],
+];
+
+const NAMES = [...Object.keys(LIMITS), ...IN_JSON.map(([name]) => name)];
 
 describe('the database, whoever writes to it', () => {
   let database: FreshDatabase;
@@ -55,7 +65,7 @@ describe('the database, whoever writes to it', () => {
     await migrate({ url: database.url, migrations: STANDALONE_MIGRATIONS });
     client = new pg.Client({ connectionString: database.url });
     await client.connect();
-    for (const table of new Set(Object.keys(LIMITS).map((name) => name.split('.')[0]))) {
+    for (const table of new Set(NAMES.map((name) => name.split('.')[0]))) {
       // A copy that has the rules about values, and asks for no other columns.
       await client.query(`create temp table "${table}" (like federation."${table}" including constraints)`);
       const { rows } = await client.query<{ name: string }>(
@@ -80,6 +90,16 @@ describe('the database, whoever writes to it', () => {
     }
   });
 
+  it.each(IN_JSON)('takes into %s %i bytes and not one more, whatever they are', async (name, limit, json) => {
+    const [table, column] = name.split('.');
+    const insert = (text: string) =>
+      client.query(`insert into pg_temp."${table}" ("${column}") values ($1)`, [JSON.stringify(json(text))]);
+    for (const [units, unit] of UNITS) {
+      await expect(insert(fill(unit, limit)), units).resolves.toMatchObject({ rowCount: 1 });
+      await expect(insert(fill(unit, limit + 1)), units).rejects.toMatchObject({ code: '23514' });
+    }
+  });
+
   it('limits no column that is not named here', async () => {
     const { rows } = await client.query<{ name: string }>(
       `select distinct c.relname || '.' || a.attname as name from pg_constraint k
@@ -87,6 +107,6 @@ describe('the database, whoever writes to it', () => {
        join pg_attribute a on a.attrelid = c.oid and a.attnum = any (k.conkey)
        where n.nspname = 'federation' and pg_get_constraintdef(k.oid) like '%octet_length%'`,
     );
-    expect(rows.map(({ name }) => name).sort()).toEqual(Object.keys(LIMITS).sort());
+    expect(rows.map(({ name }) => name).sort()).toEqual([...new Set(NAMES)].sort());
   });
 });
