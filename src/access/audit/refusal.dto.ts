@@ -20,6 +20,7 @@ export const REFUSAL_REASONS: Readonly<Record<string, string>> = {
   'not-yet-valid': 'before its first day, by our clock',
   expired: 'after its last day, by our clock',
   'wrong-code': 'a confirmation that quotes no code of ours',
+  'too-many-calls': 'a trusted peer above the rate of its policy',
   'no-valid-token': 'operator or host API without a valid token',
   'role-not-allowed': 'operator or host API with a token of another role',
   'owner-domain-mismatch': 'a trusted peer offered a share of a domain that it may not speak for',
