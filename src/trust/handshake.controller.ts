@@ -102,6 +102,8 @@ export class TrustController {
   @HttpCode(200)
   @ApiOkResponse({ type: PongDto })
   ping(@Peer() peer: TrustedPeer): PongDto {
-    return { now: this.clock.now().toISOString(), fingerprintSeen: peer.pin, relationship: peer.references[0] ?? '' };
+    // The last one is theirs if they told us one: whoever asks knows it, which need not be so with ours.
+    const relationship = peer.references.at(-1) ?? '';
+    return { now: this.clock.now().toISOString(), fingerprintSeen: peer.pin, relationship };
   }
 }

@@ -131,6 +131,9 @@ export class PongDto {
   now: string;
   /** @example "sha256:m5cVbQ0fXo1s7sJfJm3vZt4oWfQmTqk8kq0a1b2c3d4" */
   fingerprintSeen: string;
-  /** @example "kJ2mX1s0vQw9ZbT4yL7cR3nD" */
+  /**
+   * The reference that the handshake exchanged, as far as we know.
+   * @example "kJ2mX1s0vQw9ZbT4yL7cR3nD"
+   */
   relationship: string;
 }
