@@ -57,5 +57,5 @@ export type { IntrospectionDto, OutgoingShareDto } from './shares/outgoing/outgo
 export { ResendShare } from './shares/outgoing/resend-share.js';
 export { WithdrawShare } from './shares/outgoing/withdraw-share.js';
 export { CertificateAuthority, makeSelfSignedCertificate } from './transport/certificates.js';
-export { ReplacePeerRoots } from './transport/replace-peer-roots.js';
 export { OutboundProxy } from './transport/outbound-proxy.js';
+export { ReplacePeerRoots } from './transport/replace-peer-roots.js';

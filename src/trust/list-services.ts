@@ -5,6 +5,7 @@ import { Origin } from '../kernel/origin.js';
 import { momentText, type Page, pageOf, parseCursor, parseLimit } from '../persistence/keyset.js';
 import { Transactions } from '../persistence/transactions.js';
 import type { PeerPolicy } from './relationship.entity.js';
+import type { LastTestDto } from './service-test.dto.js';
 import type { ServiceDto } from './services.dto.js';
 import { TRUSTED_BY_HAND } from './trusted-by-hand.js';
 
@@ -28,7 +29,8 @@ const WITH_NEXT_ATTEMPT = `
     (select min(d.due_at) from federation.delivery d where d.peer = s.id and d.state = 'waiting'
      and s.state <> 'SUSPENDED') as next_attempt,
     (select d.reason from federation.delivery d where d.peer = s.id and d.state = 'waiting' and d.reason is not null
-     order by d.due_at limit 1) as delivery_reason
+     order by d.due_at limit 1) as delivery_reason,
+    (select jsonb_strip_nulls(to_jsonb(t)) from federation.relationship_test t where t.relationship_id = s.id) as last_test
   from (${SERVICES}) s`;
 
 export interface ServicesQuery {
@@ -90,6 +92,7 @@ export class ListServices {
       reviewAt: row.review_at?.toISOString() ?? null,
       proposed: { displayName: row.proposed_display_name, securityContact: row.proposed_security_contact },
       policy: row.policy,
+      lastTest: row.last_test && lastTest(row.last_test),
     };
   }
 }
@@ -98,6 +101,10 @@ export class ListServices {
 function isFlag(value: unknown, name: string): boolean {
   if (value !== undefined && value !== 'true' && value !== 'false') throw ValidationFailed.of(name, 'INVALID');
   return value === 'true';
+}
+
+function lastTest({ at, ok, step, reason }: LastTestDto): LastTestDto {
+  return { at: new Date(at).toISOString(), ok, step, reason };
 }
 
 interface ServiceRow {
@@ -118,4 +125,5 @@ interface ServiceRow {
   readonly cursor_at: string;
   readonly next_attempt: Date | null;
   readonly delivery_reason: string | null;
+  readonly last_test: LastTestDto | null;
 }

@@ -18,10 +18,12 @@ import { ChangeService } from './change-service.js';
 import { EndService } from './end-service.js';
 import { ListServices } from './list-services.js';
 import { RejectService } from './reject-service.js';
+import { TestedServiceDto } from './service-test.dto.js';
 import { AcceptServiceDto, AddServiceDto, ChangeServiceDto, ServiceDto, ServiceListDto } from './services.dto.js';
 import { ADD_SERVICE_EXAMPLES } from './services.examples.js';
+import { TestService } from './test-service.js';
 
-/** The clouds around us: add, accept, reject, revoke. */
+/** The clouds around us: add, accept, reject, test, revoke. */
 @ApiTags('Services')
 @Controller('admin/services')
 @ForOperator()
@@ -33,6 +35,7 @@ export class ServicesController {
     private readonly rejectService: RejectService,
     private readonly changeService: ChangeService,
     private readonly endService: EndService,
+    private readonly testService: TestService,
   ) {}
 
   /** List the clouds we trust, have asked, or were asked by; newest first. */
@@ -93,6 +96,16 @@ export class ServicesController {
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it was answered already' })
   async reject(@Param('id') id: string): Promise<ServiceDto> {
     return this.listServices.one((await this.rejectService.execute(id)).id);
+  }
+
+  /** Try now whether it can be reached, on a connection of its own: which step fails, and why. At most 10 s. */
+  @Post(':id/test')
+  @HttpCode(200)
+  @ApiOkResponse({ type: TestedServiceDto })
+  @ApiNotFoundResponse({ type: ErrorBodyDto })
+  @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it has ended, or waits for your answer' })
+  test(@Param('id') id: string): Promise<TestedServiceDto> {
+    return this.testService.execute(id);
   }
 
   /** Say which domains a peer may speak for, what holds for it alone, what it is called, whom to tell, when to review it. */

@@ -5,6 +5,7 @@ import { IsOneLine, MaxBytes } from '../ocm/validation/text-rules.js';
 import { Nested } from '../ocm/validation/validate-body.js';
 import { PeerPolicyDto } from './peer-policy.dto.js';
 import { IsDisplayName, IsSecurityContact } from './profile-rules.js';
+import { LastTestDto } from './service-test.dto.js';
 
 export const FINGERPRINT = /^sha256:[A-Za-z0-9_-]{43}$/;
 
@@ -188,6 +189,8 @@ export class ServiceDto {
   proposed: ProposedDto;
   /** What holds for it beside the settings of the whole cloud: only what was set. */
   policy: PeerPolicyDto;
+  @ApiProperty({ type: LastTestDto, nullable: true, description: 'What the last test came to; null before the first.' })
+  lastTest: LastTestDto | null;
 }
 
 export class ServiceListDto {

@@ -39,16 +39,25 @@ import { ReceiveTrustRequest } from './receive-trust-request.js';
 import { RejectService } from './reject-service.js';
 import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
+import { RelationshipTestRow } from './relationship-test.entity.js';
 import { Relationships } from './relationships.js';
 import { ResumeService } from './resume-service.js';
 import { ServicesController } from './services.controller.js';
 import { SuspendService } from './suspend-service.js';
 import { SuspensionController } from './suspension.controller.js';
 import { TellProfile } from './tell-profile.js';
+import { TestService } from './test-service.js';
 import { TrustByHand } from './trust-by-hand.js';
 import { TrustRequests } from './trust-requests.js';
 
-const ENTITIES = [InstallationRow, OwnKeyRow, RelationshipRow, RelationshipDomainRow, TrustRequestRow];
+const ENTITIES = [
+  InstallationRow,
+  OwnKeyRow,
+  RelationshipRow,
+  RelationshipDomainRow,
+  TrustRequestRow,
+  RelationshipTestRow,
+];
 const SHARED = [
   OwnIdentity,
   Relationships,
@@ -57,6 +66,7 @@ const SHARED = [
   CallRate,
   { provide: Clock, useClass: SystemClock },
 ];
+
 const ACTS = [
   AddService,
   AcceptService,
@@ -70,6 +80,7 @@ const ACTS = [
   ChangePolicy,
   ChangeService,
   ListServices,
+  TestService,
   TrustByHand,
   AnswerRequest,
   OwnRequest,

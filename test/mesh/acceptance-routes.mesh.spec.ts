@@ -50,6 +50,7 @@ const TABLE = `
   operator  POST                 /admin/services/:id/reject
   operator  POST                 /admin/services/:id/resume
   operator  POST                 /admin/services/:id/suspend
+  operator  POST                 /admin/services/:id/test
   peer      DELETE               /federation/trust
   peer      GET HEAD             /notifications/:id
   peer      GET HEAD             /ocm/notifications/:id

@@ -26,6 +26,7 @@ const ROUTES = {
     ['PATCH', '/admin/services/ID'],
     ['POST', '/admin/services/ID/accept'],
     ['POST', '/admin/services/ID/reject'],
+    ['POST', '/admin/services/ID/test'],
     ['DELETE', '/admin/services/ID'],
     ['GET', '/admin/tokens'],
     ['POST', '/admin/tokens'],

@@ -5,6 +5,7 @@ import { Receiving1795100000200 } from './1795100000200-receiving.js';
 import { ForgottenAccounts1795100000310 } from './1795100000310-forgotten-accounts.js';
 import { Alerts1795200000050 } from './1795200000050-alerts.js';
 import { Life1795200000100 } from './1795200000100-life.js';
+import { Network1795200000200 } from './1795200000200-network.js';
 
 /** In the order of their timestamps. Expand first; contract a release later. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   ForgottenAccounts1795100000310,
   Alerts1795200000050,
   Life1795200000100,
+  Network1795200000200,
 ];
