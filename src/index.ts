@@ -3,6 +3,7 @@
 export { ForHost, ForOperator } from './access/audience.js';
 export { isFederationRoute } from './access/federation-route.js';
 export { ApiIdempotencyKey } from './access/idempotency-key.js';
+export { Alerts } from './audit/alerts.js';
 export { AuditTrail } from './audit/audit-trail.js';
 export { FederationModule, type FederationPorts } from './federation.module.js';
 export { type Account, AccountDirectory } from './host/account-directory.js';

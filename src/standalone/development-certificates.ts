@@ -6,7 +6,7 @@ import { replacePrivately } from './private-files.js';
 import type { KeyAndCertificate } from './setting-files.js';
 
 const DAY_MS = 86_400_000;
-/** A certificate with less time than this is made anew at the next start. */
+/** A certificate with less time than this is made anew, at the next start or while the server runs. */
 const RENEW_BEFORE_DAYS = 7;
 
 export interface DevelopmentCertificate extends KeyAndCertificate {
@@ -23,13 +23,24 @@ export async function keepDevelopmentCertificate(dataDir: string, host: string):
   const folder = existsSync(path.join(beside, 'dev-ca.crt')) ? beside : dataDir;
   const authority = await keepDevelopmentAuthority(folder);
   const authorityFile = path.join(folder, 'dev-ca.crt');
-  const files = pairIn(dataDir, 'web');
+  const files = webFilesIn(dataDir);
   const kept = readPair(files);
   if (kept && isGood(kept, host, authority)) return { ...kept, authorityFile };
   const made = await authority.issue(host);
+  const certificate = `${made.certificate}\n`;
   replacePrivately(files.key, made.privateKey);
-  replacePrivately(files.certificate, `${made.certificate}\n`);
-  return { certificate: made.certificate, privateKey: new Secret(made.privateKey), authorityFile };
+  replacePrivately(files.certificate, certificate);
+  return { certificate, privateKey: new Secret(made.privateKey), authorityFile };
+}
+
+export function webFilesIn(dataDir: string): Files {
+  return pairIn(dataDir, 'web');
+}
+
+/** Whether it is time to make another. */
+export function isEnding(certificate: string): boolean {
+  const daysLeft = (Date.parse(new X509Certificate(certificate).validTo) - Date.now()) / DAY_MS;
+  return daysLeft < RENEW_BEFORE_DAYS;
 }
 
 /** A folder's development authority, `dev-ca.crt` and `dev-ca.key`; made, with the folder, if it is not there. */
@@ -64,7 +75,6 @@ function readPair(files: Files): KeyAndCertificate | undefined {
 
 function isGood({ certificate }: KeyAndCertificate, host: string, authority: CertificateAuthority): boolean {
   const leaf = new X509Certificate(certificate);
-  const daysLeft = (Date.parse(leaf.validTo) - Date.now()) / DAY_MS;
   const { publicKey } = new X509Certificate(authority.certificate);
-  return daysLeft >= RENEW_BEFORE_DAYS && leaf.checkHost(host) !== undefined && leaf.verify(publicKey);
+  return !isEnding(certificate) && leaf.checkHost(host) !== undefined && leaf.verify(publicKey);
 }

@@ -121,6 +121,34 @@ function mustComeTogether(
 type Files = Pick<Environment, 'web' | 'federationCertificate' | 'sealKey' | 'adminToken' | 'peerRoots'>;
 
 function readFiles(settings: Partial<Settings>, problems: Problems): Files {
+  const { read, pair } = readers(settings, problems);
+  return {
+    web: pair('TLS_CERT_FILE', 'TLS_KEY_FILE'),
+    federationCertificate: pair('FEDERATION_CERT_FILE', 'FEDERATION_KEY_FILE'),
+    sealKey: read('SEAL_KEY_FILE', readSealKey),
+    adminToken: settings.ADMIN_TOKEN ?? read('ADMIN_TOKEN_FILE', readToken),
+    peerRoots: read('PEER_CA_FILE', readCertificates),
+  };
+}
+
+/** What the files of the web certificate hold by now. @throws SettingsRefused */
+export function rereadWeb({ settings }: Pick<Environment, 'settings'>): KeyAndCertificate | undefined {
+  return reread(settings, ({ pair }) => pair('TLS_CERT_FILE', 'TLS_KEY_FILE'));
+}
+
+/** What `PEER_CA_FILE` holds by now. @throws SettingsRefused */
+export function rereadPeerRoots({ settings }: Pick<Environment, 'settings'>): readonly string[] | undefined {
+  return reread(settings, ({ read }) => read('PEER_CA_FILE', readCertificates));
+}
+
+function reread<T>(settings: Settings, work: (files: ReturnType<typeof readers>) => T): T {
+  const problems = new Problems();
+  const value = work(readers(settings, problems));
+  problems.check();
+  return value;
+}
+
+function readers(settings: Partial<Settings>, problems: Problems) {
   const read = <T>(name: keyof Settings, work: (file: string) => T): T | undefined => {
     const file = settings[name];
     return typeof file === 'string' ? problems.of(`${name} is "${file}": it`, () => work(file)) : undefined;
@@ -135,13 +163,7 @@ function readFiles(settings: Partial<Settings>, problems: Problems): Files {
       problems.add(`${keyFile} does not hold the key of the certificate in ${certificateFile}`);
     return { certificate: certificate.chain, privateKey: pemOf(key) };
   };
-  return {
-    web: pair('TLS_CERT_FILE', 'TLS_KEY_FILE'),
-    federationCertificate: pair('FEDERATION_CERT_FILE', 'FEDERATION_KEY_FILE'),
-    sealKey: read('SEAL_KEY_FILE', readSealKey),
-    adminToken: settings.ADMIN_TOKEN ?? read('ADMIN_TOKEN_FILE', readToken),
-    peerRoots: read('PEER_CA_FILE', readCertificates),
-  };
+  return { read, pair };
 }
 
 function listeners(settings: Settings): Environment['listen'] {

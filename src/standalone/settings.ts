@@ -68,11 +68,13 @@ export const SETTINGS = {
     parse: file,
   },
   TLS_CERT_FILE: {
-    comment: 'The web certificate with its chain, PEM. Unset, together with TLS_KEY_FILE: a development certificate.',
+    comment:
+      'The web certificate with its chain, PEM. Another one in its place is shown within seconds, after SIGHUP at once. Unset, together with TLS_KEY_FILE: a development certificate.',
     parse: file,
   },
   TLS_KEY_FILE: {
-    comment: 'Private key of the web certificate, PEM, without a passphrase.',
+    comment:
+      'Private key of the web certificate, PEM, without a passphrase. Watched with it: they count once they belong together.',
     parse: file,
   },
   TLS_MODE: {
@@ -95,7 +97,8 @@ export const SETTINGS = {
     parse: file,
   },
   PEER_CA_FILE: {
-    comment: "Extra roots for peers' web certificates, PEM. Unset: the system's roots only.",
+    comment:
+      "Extra roots for peers' web certificates, PEM; read again when the file changes. Unset: the system's roots only.",
     parse: file,
   },
   PEER_NETWORK_ALLOW: {

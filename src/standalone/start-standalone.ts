@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { FederationModule, type FederationOptions, type RunningFederation, startFederationServer } from '../index.js';
+import { CertificateFiles } from './certificate-files.js';
 import { type DevelopmentCertificate, keepDevelopmentCertificate } from './development-certificates.js';
 import { startEmbeddedPostgres } from './embedded-postgres.js';
 import { domainsOf, type Environment, federationOptions } from './environment.js';
@@ -17,6 +18,8 @@ export interface RunningStandalone {
   readonly adminTokenFile?: string;
   /** Set if the web certificate is one for development. */
   readonly developmentCertificate?: DevelopmentCertificate;
+  /** Reads the files of certificates at once instead of within 2 s; connections stay open. Never rejects. */
+  reload(): Promise<void>;
   /** Ends the server, then its database. */
   stop(): Promise<void>;
 }
@@ -54,11 +57,19 @@ export async function startStandalone(environment: Environment): Promise<Running
     });
     // For operators and scripts to look at; the one that counts lies sealed in the database.
     replacePrivately(path.join(dataDir, 'federation.crt'), federation.describe().federationCertificate);
+    const files = new CertificateFiles(environment, federation, web);
     const stop = async () => {
+      await files.stop();
       await federation.stop();
       await database.stop();
     };
-    return { federation, adminTokenFile: tokenFile(environment), developmentCertificate, stop };
+    return {
+      federation,
+      adminTokenFile: tokenFile(environment),
+      developmentCertificate,
+      reload: () => files.reload(),
+      stop,
+    };
   } catch (error) {
     await database.stop();
     throw error;

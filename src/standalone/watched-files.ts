@@ -9,10 +9,12 @@ export interface FileBacked<T> {
   use(value: T): void;
   /** Whether it is time to read although no file has changed. */
   isDue?(): boolean;
-  /** The files cannot be used. Told once for each change. */
-  refused(error: unknown): Promise<void>;
-  /** They can, after the start or after they could not. */
-  whole(): Promise<void>;
+  /** The files cannot be used. Once for each change, and whenever somebody insisted. */
+  warn(why: string): void;
+  /** The same for those who do not read the log. Once more at the next look if it rejects. */
+  raise(why: string): Promise<void>;
+  /** They can be used: at the start, or after they could not. As above if it rejects. */
+  settle(): Promise<void>;
 }
 
 /**
@@ -20,10 +22,11 @@ export interface FileBacked<T> {
  * cannot may be half of a change: it is told of if it is still the same at the next look, or if somebody insists.
  */
 export class WatchedFiles<T> {
-  /** What the files looked like: as they are in use, as they could not be used, as that was told. */
+  /** What the files looked like: as they are in use, as they could not be used, as that was logged and raised. */
   private inUse: string | undefined;
   private unusable: string | undefined;
-  private told: string | undefined;
+  private warned: string | undefined;
+  private raised: string | undefined;
   private looking = Promise.resolve();
 
   constructor(private readonly backed: FileBacked<T>) {}
@@ -35,29 +38,35 @@ export class WatchedFiles<T> {
     return look;
   }
 
+  /** Resolves when no look is under way. */
+  idle(): Promise<void> {
+    return this.looking;
+  }
+
   private async lookOnce(insist: boolean): Promise<void> {
     // Before they are read: whatever comes after this is another change.
     const seen = await appearanceOf(this.backed.files);
-    const isKnown = seen === this.inUse || seen === this.told;
+    const isKnown = seen === this.raised || (seen === this.inUse && this.unusable === undefined);
     if (isKnown && !insist && !this.backed.isDue?.()) return;
     try {
       this.backed.use(await this.backed.read());
     } catch (error) {
       return this.complain(error, seen, insist);
     }
-    if (this.inUse === undefined || this.unusable !== undefined) await this.backed.whole();
+    if (this.inUse === undefined || this.unusable !== undefined) await this.backed.settle();
     this.inUse = seen;
-    this.unusable = undefined;
-    this.told = undefined;
+    this.unusable = this.warned = this.raised = undefined;
   }
 
   private async complain(error: unknown, seen: string, insist: boolean): Promise<void> {
     const isHalf = seen !== this.unusable && !insist;
     this.unusable = seen;
-    this.inUse ??= '';
-    if (isHalf || seen === this.told) return;
-    await this.backed.refused(error);
-    this.told = seen;
+    if (isHalf) return;
+    const why = error instanceof Error ? error.message : String(error);
+    if (seen !== this.warned || insist) this.backed.warn(why);
+    this.warned = seen;
+    if (seen !== this.raised || insist) await this.backed.raise(why);
+    this.raised = seen;
   }
 }
 
