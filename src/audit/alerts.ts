@@ -40,6 +40,11 @@ export interface Alert {
   readonly settledBy: string | null;
 }
 
+/** What was last told about a subject. */
+export interface LatestAlert extends Pick<Alert, 'subject' | 'details' | 'settledBy'> {
+  readonly stage: string;
+}
+
 const COLUMNS = `id, kind, subject, peer, level, details, times, ${momentText('raised_at')} as "raisedAt",
   ${momentText('last_raised_at')} as "lastRaisedAt", ${momentText('settled_at')} as "settledAt", settled_by as "settledBy"`;
 
@@ -53,6 +58,10 @@ const RAISE = `
     returning stage
   )
   select not exists (select from known where known.stage = raised.stage) as news from raised`;
+
+const LATEST = `
+  select distinct on (subject) subject, stage, details, settled_by as "settledBy" from federation.alert
+  where kind = $1 order by subject, raised_at desc`;
 
 const SETTLE = `
   with old as (delete from federation.alert where settled_at < now() - interval '90 days')
@@ -85,6 +94,11 @@ export class Alerts {
   /** What it was about is over. Nothing happens if no such alert is open. */
   settle(kind: string, subject: string): Promise<void> {
     return this.transactions.run(() => this.close('system', 'and kind = $2 and subject = $3', [kind, subject]));
+  }
+
+  /** The newest alert of this kind about each subject, open or not. */
+  latest(kind: string): Promise<LatestAlert[]> {
+    return this.transactions.query<LatestAlert>(LATEST, [kind]);
   }
 
   /** The relationship is over, and with it all that was open about it. */

@@ -55,6 +55,7 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
   /** Every listener: the public one, and the one for peers if it is another. */
   private readonly listeners: Listener[] = [];
   private readonly certificates = new ListenerCertificates();
+  private readonly renewals: (() => void)[] = [];
   private readonly requestTimeout: number;
   /** An authority whose key is forgotten at once: what the request for a certificate names. */
   private readonly nobody = CertificateAuthority.create('nobody').then(({ certificate }) => certificate);
@@ -130,6 +131,12 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
    */
   showWebCertificate({ certificate, privateKey }: KeyAndCertificate): void {
     this.certificates.show(this.getHttpServer(), { certificate, privateKey });
+    for (const listener of this.renewals) listener();
+  }
+
+  /** Called after every change of the web certificate. */
+  onWebCertificate(listener: () => void): void {
+    this.renewals.push(listener);
   }
 
   /** The same for what `listenForPeers` has opened, and only that. */

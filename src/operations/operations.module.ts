@@ -5,6 +5,7 @@ import { DescribeSelf } from './describe-self.js';
 import { DocsController } from './docs.controller.js';
 import { HealthController } from './health.controller.js';
 import { LeaveGlobalsOut } from './leave-globals-out.js';
+import { WatchWebCertificate } from './watch-web-certificate.js';
 
 /** Routes for whose paths a host may have routes of its own: `/health/…`, and `/docs` with `/docs-json`. */
 export type OptionalRoutes = 'health' | 'docs';
@@ -18,7 +19,7 @@ export class OperationsModule {
     return {
       module: OperationsModule,
       controllers: [AdminSelfController, ...kept],
-      providers: [ApiDocuments, DescribeSelf, LeaveGlobalsOut],
+      providers: [ApiDocuments, DescribeSelf, LeaveGlobalsOut, WatchWebCertificate],
     };
   }
 }

@@ -9,6 +9,14 @@ export class SelfCertificateDto {
   notAfter: string;
 }
 
+export class ShownCertificateDto {
+  @ApiProperty({ example: 'sha256:3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' })
+  fingerprint: string;
+
+  @ApiProperty({ format: 'date-time', example: '2027-11-23T12:00:00.000Z' })
+  until: string;
+}
+
 export class SelfDto {
   @ApiProperty({ example: '0.1.0' })
   version: string;
@@ -25,8 +33,18 @@ export class SelfDto {
   @ApiProperty({ type: [String], example: ['cloud1.localhost'] })
   domains: readonly string[];
 
-  @ApiProperty({ type: SelfCertificateDto, description: 'The federation certificate' })
+  @ApiProperty({ type: SelfCertificateDto, description: 'The federation certificate, as `federationCertificate`' })
   certificate: SelfCertificateDto;
+
+  @ApiProperty({ type: ShownCertificateDto, description: 'What peers pin' })
+  federationCertificate: ShownCertificateDto;
+
+  @ApiProperty({
+    type: ShownCertificateDto,
+    nullable: true,
+    description: 'What this node shows on the public listener; null where a proxy ends TLS',
+  })
+  webCertificate: ShownCertificateDto | null;
 
   @ApiProperty({ example: 'v22.23.4' })
   node: string;

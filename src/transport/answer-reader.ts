@@ -73,6 +73,7 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
       body: readJson(this.#headers['content-type'], bytes),
       bodyBytes: bytes.length,
       serverPin: this.#connection.pin,
+      serverValidUntil: this.#connection.validUntil,
       retryAfterSeconds: retryAfter(this.#headers['retry-after'], new Date()),
     });
   }

@@ -25,6 +25,8 @@ export interface PeerAnswer {
   readonly bodyBytes: number;
   /** The key that the server proved to hold on the connection which carried this answer (see `spkiPin`). */
   readonly serverPin: string;
+  /** Until when the certificate that it showed there holds. */
+  readonly serverValidUntil: Date;
   /** Seconds that the peer asks us to wait (RFC 9110 section 10.2.3), not capped. */
   readonly retryAfterSeconds?: number;
 }

@@ -16,12 +16,15 @@ export interface WalkedCall {
   readonly answer?: PeerAnswer;
 }
 
+type AnswerListener = (endpoint: PeerEndpoint, answer: PeerAnswer) => void;
+
 /** The only way out to another cloud: a checked address, a judged server, our certificate, caps on time and size. */
 @Injectable()
 export class PeerClient implements OnApplicationShutdown {
   #connector: Connector;
   readonly #peers: LeastRecentlyUsed<PeerConnections>;
   readonly #underway = new Set<Promise<unknown>>();
+  readonly #listeners: AnswerListener[] = [];
   #closed = false;
 
   constructor(private readonly settings: TransportSettings) {
@@ -65,11 +68,18 @@ export class PeerClient implements OnApplicationShutdown {
     const exchange = connections().exchange(outgoing, deadline.signal);
     this.#underway.add(exchange);
     try {
-      return await exchange;
+      const answer = await exchange;
+      for (const listener of this.#listeners) listener(endpoint, answer);
+      return answer;
     } finally {
       deadline.clear();
       this.#underway.delete(exchange);
     }
+  }
+
+  /** Told of every answer before the caller is; it must not throw. */
+  onAnswer(listener: AnswerListener): void {
+    this.#listeners.push(listener);
   }
 
   /**

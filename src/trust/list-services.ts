@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { OwnCloud } from '../host/own-cloud.js';
 import { NotFound, ValidationFailed } from '../kernel/federation-error.js';
@@ -16,12 +17,13 @@ const SERVICES = `
     coalesce((select jsonb_object_agg(d.domain, d.status) from federation.relationship_domain d
               where d.relationship_id = r.id), '{}') as domains,
     ${TRUSTED_BY_HAND} as by_hand, r.policy, r.review_at, r.security_contact, r.proposed_display_name,
-    r.proposed_security_contact
+    r.proposed_security_contact,
+    coalesce(r.certificate, (select q.certificate from federation.trust_request q where q.id = r.id)) as certificate
   from federation.relationship r
   union all
   select q.id, q.origin, q.display_name, 'INVITED', null, q.created_at, q.pin, q.created_at,
     coalesce((select jsonb_object_agg(domain, 'proposed') from jsonb_array_elements_text(q.domains) as domain), '{}'), false, '{}'::jsonb, null,
-    null, null, null
+    null, null, null, q.certificate
   from federation.trust_request q where q.state = 'pending' and q.expires_at > now()`;
 
 const WITH_NEXT_ATTEMPT = `
@@ -85,6 +87,7 @@ export class ListServices {
       since: row.since.toISOString(),
       nextAttempt: row.next_attempt?.toISOString() ?? null,
       fingerprint: row.fingerprint,
+      certificateUntil: row.certificate && new Date(new X509Certificate(row.certificate).validTo).toISOString(),
       domains: [...new Set([...own, ...having('effective')])],
       proposedDomains: having('proposed').filter((domain) => domain !== host),
       trustedByHand: row.by_hand,
@@ -119,6 +122,7 @@ interface ServiceRow {
   readonly reason: string | null;
   readonly since: Date;
   readonly fingerprint: string | null;
+  readonly certificate: string | null;
   readonly domains: Record<string, string>;
   readonly by_hand: boolean;
   readonly policy: PeerPolicy;

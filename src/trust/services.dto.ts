@@ -167,6 +167,11 @@ export class ServiceDto {
    */
   fingerprint: string | null;
   /**
+   * Until when the certificate with that key lasts.
+   * @example "2027-11-23T12:00:00.000Z"
+   */
+  certificateUntil: string | null;
+  /**
    * Domains it speaks for.
    * @example ["cloud2.localhost"]
    */

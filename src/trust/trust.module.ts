@@ -9,6 +9,9 @@ import { AnswerRequest } from './answer-request.js';
 import { ApproveDomains } from './approve-domains.js';
 import { CallByOrigin } from './call-by-origin.js';
 import { CallRate } from './call-rate.js';
+import { CertificateWatch } from './certificate-watch.js';
+import { CertificatesInUse } from './certificates-in-use.js';
+import { CertificatesSeen } from './certificates-seen.js';
 import { ChangeDetails } from './change-details.js';
 import { ChangePolicy } from './change-policy.js';
 import { ChangeService } from './change-service.js';
@@ -59,6 +62,8 @@ const ENTITIES = [
   RelationshipTestRow,
 ];
 const SHARED = [
+  CertificatesSeen,
+  CertificateWatch,
   OwnIdentity,
   Relationships,
   PeerEndpoints,
@@ -97,6 +102,7 @@ const ACTS = [
   TrustRequests,
   TrustEndHandlers,
   JudgedCopies,
+  CertificatesInUse,
 ];
 const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, DeliverCancellation, DeliverProfile];
 

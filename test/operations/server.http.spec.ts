@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'node:tls';
@@ -54,6 +55,9 @@ class ServicesController {
     return {};
   }
 }
+
+const untilOf = ({ certificate }: IssuedCertificate) =>
+  new Date(new X509Certificate(certificate).validTo).toISOString();
 
 const database: { answer: () => Promise<unknown[]> } = { answer: async () => [] };
 let federation: IssuedCertificate;
@@ -130,6 +134,8 @@ describe('a server', () => {
       displayName: 'cloud1.localhost',
       domains: ['cloud1.localhost'],
       certificate: { fingerprint: 'sha256:pin', notAfter: expect.stringMatching(/^\d{4}-.*Z$/) },
+      federationCertificate: { fingerprint: 'sha256:pin', until: untilOf(federation) },
+      webCertificate: { fingerprint: running.describe().webFingerprint, until: untilOf(web) },
       node: process.version,
       uptime: expect.any(Number),
     });

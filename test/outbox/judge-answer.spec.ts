@@ -6,7 +6,7 @@ import type { PeerEndpoint } from '../../src/transport/peer-endpoint.js';
 import { TransportFailure } from '../../src/transport/transport-failure.js';
 
 function answer(status: number, more: Partial<PeerAnswer> = {}): PeerAnswer {
-  return { status, headers: {}, body: undefined, bodyBytes: 0, serverPin: '', ...more };
+  return { status, headers: {}, body: undefined, bodyBytes: 0, serverPin: '', serverValidUntil: new Date(), ...more };
 }
 
 describe('what an answer means for the delivery', () => {
