@@ -118,6 +118,15 @@ export class Alerts {
     });
   }
 
+  /** Relationships about which such an alert is open. */
+  async openPeers(kind: string): Promise<string[]> {
+    const rows = await this.transactions.query<{ peer: string }>(
+      'select peer from federation.alert where kind = $1 and settled_at is null and peer is not null',
+      [kind],
+    );
+    return rows.map(({ peer }) => peer);
+  }
+
   /** Newest first. @param open only those that wait, or only settled ones; default all */
   async list(open?: boolean, cursor?: Cursor, limit: number = PAGE_SIZE): Promise<Page<Alert>> {
     const conditions = ['true'];

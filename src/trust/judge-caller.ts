@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '../kernel/clock.js';
 import { JudgedCopies } from './judged-copies.js';
 import { presentedCertificate } from './presented-certificate.js';
+import { RefusedPeers } from './refused-peers.js';
 import { Relationships } from './relationships.js';
 import { judge, type Verdict } from './verdict.js';
 
@@ -12,6 +13,7 @@ export class JudgeCaller {
   constructor(
     private readonly relationships: Relationships,
     private readonly copies: JudgedCopies,
+    private readonly refusedPeers: RefusedPeers,
     private readonly clock: Clock,
   ) {}
 
@@ -20,6 +22,8 @@ export class JudgeCaller {
     if (!certificate) return { kind: 'no-certificate' };
     const { pin } = certificate;
     const relationship = await this.copies.of(pin, () => this.relationships.byPin(pin));
-    return judge(certificate, relationship, this.clock.now());
+    const verdict = judge(certificate, relationship, this.clock.now());
+    this.refusedPeers.note(verdict, certificate);
+    return verdict;
   }
 }

@@ -12,6 +12,11 @@ const HOUR = 3_600;
 /** Seconds between two codes of one key, while the first is being answered. */
 const PACE = 10;
 
+// Those that were taken back count for an hour; afterwards nothing asks for them, and strangers could make them many.
+const FORGET = `
+  delete from federation.trust_request where (expires_at <= now() and state <> 'confirming')
+    or (state = 'ended' and outcome = 'cancelled' and created_at <= now() - interval '1 hour')`;
+
 /** What strangers claim, until our operator has answered. */
 @Injectable()
 export class TrustRequests {
@@ -60,9 +65,7 @@ export class TrustRequests {
   /** From here to the end of the transaction nobody else takes a step of a handshake: counts stay true, crossings are seen. */
   async holdAll(): Promise<void> {
     await this.transactions.query(`select pg_advisory_xact_lock(hashtext('entente trust requests'))`);
-    await this.transactions.query(
-      `delete from federation.trust_request where expires_at <= now() and state <> 'confirming'`,
-    );
+    await this.transactions.query(FORGET);
   }
 
   /**

@@ -20,6 +20,7 @@ import { DeliverProfile } from './deliver-profile.js';
 import { DeliverCancellation, DeliverTrustEnd } from './deliver-trust-end.js';
 import { DeliverTrustRequest } from './deliver-trust-request.js';
 import { EndService } from './end-service.js';
+import { ForgetRequests } from './forget-requests.js';
 import { HandshakeController, TrustController } from './handshake.controller.js';
 import { ReadIntroduction } from './introduction.js';
 import { JudgeCaller } from './judge-caller.js';
@@ -39,6 +40,7 @@ import { ReceiveConfirmation } from './receive-confirmation.js';
 import { ReceiveProfile } from './receive-profile.js';
 import { ReceiveTrustEnd } from './receive-trust-end.js';
 import { ReceiveTrustRequest } from './receive-trust-request.js';
+import { RefusedPeers } from './refused-peers.js';
 import { RejectService } from './reject-service.js';
 import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
@@ -103,6 +105,8 @@ const ACTS = [
   TrustEndHandlers,
   JudgedCopies,
   CertificatesInUse,
+  RefusedPeers,
+  ForgetRequests,
 ];
 const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, DeliverCancellation, DeliverProfile];
 

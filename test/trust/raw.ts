@@ -1,8 +1,13 @@
-import { connect } from 'node:tls';
+import { type ConnectionOptions, connect } from 'node:tls';
 import type { IssuedCertificate } from '../../src/transport/certificates.js';
 
 /** Sends bytes as they are, on a connection of its own, and gives every byte of the answer. */
-export function rawExchange(origin: string, text: string, as?: IssuedCertificate): Promise<string> {
+export function rawExchange(
+  origin: string,
+  text: string,
+  as?: IssuedCertificate,
+  options: ConnectionOptions = {},
+): Promise<string> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
     const socket = connect({
@@ -12,6 +17,7 @@ export function rawExchange(origin: string, text: string, as?: IssuedCertificate
       rejectUnauthorized: false,
       cert: as?.certificate,
       key: as?.privateKey,
+      ...options,
     });
     const chunks: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
