@@ -1,4 +1,4 @@
-import { BlockList, isIP, SocketAddress } from 'node:net';
+import { canonicalAddress, Networks } from '../kernel/cidr.js';
 
 /** IPv4 networks that are not the public internet (IANA special-purpose registry, RFC 6890). */
 const SPECIAL_V4: readonly (readonly [string, number])[] = [
@@ -30,21 +30,6 @@ const SPECIAL_V6: readonly (readonly [string, number])[] = [
   ['8000::', 1], // fc00::/7 unique local, fe80::/10 link-local, fec0::/10 site-local, ff00::/8 multicast
 ];
 
-/** Networks of both families. Kept apart, because a BlockList takes an IPv4 address for its v4-mapped form in IPv6 rules. */
-class Networks {
-  readonly #ipv4 = new BlockList();
-  readonly #ipv6 = new BlockList();
-
-  add(network: string, prefix: number): void {
-    if (isIP(network) === 4) this.#ipv4.addSubnet(network, prefix, 'ipv4');
-    else this.#ipv6.addSubnet(network, prefix, 'ipv6');
-  }
-
-  has(address: string): boolean {
-    return isIP(address) === 4 ? this.#ipv4.check(address, 'ipv4') : this.#ipv6.check(address, 'ipv6');
-  }
-}
-
 const FORBIDDEN = new Networks();
 for (const [network, prefix] of [...SPECIAL_V4, ...SPECIAL_V6]) FORBIDDEN.add(network, prefix);
 
@@ -57,35 +42,12 @@ export class DestinationPolicy {
    * @throws TypeError naming the entry that is not a network.
    */
   constructor(allowCidrs: readonly string[] = []) {
-    for (const entry of allowCidrs) {
-      const { network, prefix } = parseNetwork(entry);
-      this.#allowed.add(network, prefix);
-    }
+    for (const entry of allowCidrs) this.#allowed.addCidr(entry);
   }
 
   /** Whether a connection may be opened to this IP address. Whatever is not an address is not permitted. */
   permits(address: string): boolean {
-    const plain = canonical(address);
+    const plain = canonicalAddress(address);
     return plain !== undefined && (this.#allowed.has(plain) || !FORBIDDEN.has(plain));
   }
-}
-
-/** The one spelling of an address; a v4-mapped one as the IPv4 address that the kernel would dial. */
-function canonical(address: string): string | undefined {
-  const version = isIP(address);
-  // A zone (fe80::1%eth0) is meaningful on one machine only, and no resolver's business.
-  if (version === 0 || address.includes('%')) return undefined;
-  const text = new SocketAddress({ address, family: version === 4 ? 'ipv4' : 'ipv6' }).address;
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1] ?? text;
-}
-
-function parseNetwork(entry: string): { network: string; prefix: number } {
-  const [, network = '', digits = ''] = /^([0-9a-f.:]+)\/(0|[1-9]\d{0,2})$/i.exec(entry) ?? [];
-  const version = isIP(network);
-  const prefix = Number(digits);
-  const mapped = version === 6 && canonical(network)?.includes('.');
-  if (version === 0 || mapped || prefix > (version === 4 ? 32 : 128)) {
-    throw new TypeError(`not a network in CIDR form: ${JSON.stringify(entry)}`);
-  }
-  return { network, prefix };
 }
