@@ -9,7 +9,7 @@ import { HostModule } from './host/host.module.js';
 import { OwnCloud } from './host/own-cloud.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
 import { OperationsModule, type OptionalRoutes } from './operations/operations.module.js';
-import { requireAdapter } from './operations/require-adapter.js';
+import { requireAdapter, requireSameProxy } from './operations/require-adapter.js';
 import { OutboxModule } from './outbox/outbox.module.js';
 import { PersistenceModule } from './persistence/persistence.module.js';
 import { SharesModule } from './shares/shares.module.js';
@@ -70,6 +70,7 @@ function options({ imports, providers = [] }: DynamicModule, ports: DynamicModul
     inject: [OPTIONS, HttpAdapterHost],
     useFactory: (given: FederationOptions, host: HttpAdapterHost) => {
       requireAdapter(host);
+      requireSameProxy(host, given);
       return given;
     },
   };

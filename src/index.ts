@@ -17,6 +17,7 @@ export type {
 export { OptionRefused } from './host/own-cloud.js';
 export { ResourceProvider } from './host/resource-provider.js';
 export { type ForeignIdentity, SessionIssuer } from './host/session-issuer.js';
+export type { ProxyOptions } from './host/trusted-proxy.js';
 export { FederatedAddress } from './kernel/federated-address.js';
 export { FederationError, NotFound, StateConflict, ValidationFailed } from './kernel/federation-error.js';
 export { randomId } from './kernel/ids.js';

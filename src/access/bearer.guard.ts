@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { RefusalCounter } from '../audit/refusal-counter.js';
+import { OwnCloud } from '../host/own-cloud.js';
 import { FederationError } from '../kernel/federation-error.js';
 import { currentContext } from '../kernel/request-context.js';
 import { BEARER } from './bearer.strategy.js';
@@ -14,7 +16,7 @@ type RequiredRole = Exclude<Role, 'auditor'>;
 
 interface BearerRequest {
   readonly method: string;
-  readonly ip: string;
+  readonly raw: IncomingMessage;
   readonly credential?: Credential;
 }
 
@@ -25,19 +27,20 @@ export class BearerGuard extends AuthGuard(BEARER) {
     private readonly credentials: Credentials,
     private readonly reflector: Reflector,
     private readonly refusals: RefusalCounter,
+    private readonly cloud: OwnCloud,
   ) {
     super();
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     await super.canActivate(context);
-    const { credential, method, ip } = this.getRequest(context) as BearerRequest;
+    const { credential, method, raw } = this.getRequest(context) as BearerRequest;
     const required = this.reflector.getAllAndOverride<RequiredRole>(REQUIRED_ROLE, [
       context.getHandler(),
       context.getClass(),
     ]);
     if (!credential || !allows(credential, required, method)) {
-      this.refusals.count('role-not-allowed', ip);
+      this.refusals.count('role-not-allowed', this.cloud.addressOf(raw));
       throw new FederationError('forbidden', 'NOT_ALLOWED', {
         internal: `token ${credential?.id} has not the role ${required}`,
       });
@@ -63,7 +66,7 @@ export class BearerGuard extends AuthGuard(BEARER) {
       .switchToHttp()
       .getResponse<{ header(name: string, value: string): unknown }>()
       .header('WWW-Authenticate', 'Bearer');
-    this.refusals.count('no-valid-token', (this.getRequest(context) as BearerRequest).ip);
+    this.refusals.count('no-valid-token', this.cloud.addressOf((this.getRequest(context) as BearerRequest).raw));
     throw new FederationError('unauthenticated', 'CLIENT_NOT_AUTHENTICATED', { internal: 'no valid bearer token' });
   }
 }

@@ -1,5 +1,6 @@
 import type { MigrationInterface, MixedList } from 'typeorm';
 import type { Secret } from '../kernel/secret.js';
+import type { ProxyOptions } from './trusted-proxy.js';
 
 type EntityClass = abstract new (...args: never[]) => object;
 type MigrationClass = new () => MigrationInterface;
@@ -55,6 +56,8 @@ export interface FederationOptions {
   /** Bootstrap credential of the operator and host APIs, at least 32 characters, holding all roles. */
   readonly adminToken: Secret;
   readonly outbound?: OutboundOptions;
+  /** A reverse proxy ends TLS; the adapter is made with the same. Default: we end it ourselves, and believe no header. */
+  readonly proxy?: ProxyOptions;
   /** Default: everything on. */
   readonly switches?: { readonly federation?: boolean; readonly sharing?: boolean; readonly login?: boolean };
   /** Whether an incoming share waits for its recipient (`ask`, the default) or is accepted at once (`auto`). */

@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { parseDomainName } from '../kernel/domain-name.js';
 import type { FederatedAddress } from '../kernel/federated-address.js';
 import { Origin } from '../kernel/origin.js';
 import { SealKey } from '../kernel/secret.js';
 import type { FederationOptions } from './federation-options.js';
+import { type ProxyOptions, TrustedProxy } from './trusted-proxy.js';
 
 /** An option that cannot be worked with: which, and what would be right. */
 export class OptionRefused extends Error {
@@ -25,6 +27,8 @@ export class OwnCloud {
   readonly switches: { readonly federation: boolean; readonly sharing: boolean; readonly login: boolean };
   readonly acceptAtOnce: boolean;
   readonly requireFingerprint: boolean;
+  /** Who ends TLS for us; undefined if we do. */
+  readonly proxy: TrustedProxy | undefined;
 
   /** @throws OptionRefused */
   constructor(readonly options: FederationOptions) {
@@ -43,6 +47,7 @@ export class OwnCloud {
     this.switches = { federation, sharing, login };
     this.acceptAtOnce = options.acceptInvitations === 'auto';
     this.requireFingerprint = options.requireFingerprint ?? false;
+    this.proxy = options.proxy && trustedProxy(options.proxy);
   }
 
   /** Whether an address is one of ours by its domain. */
@@ -50,9 +55,14 @@ export class OwnCloud {
     return this.domains.includes(address.domain);
   }
 
-  /** Whether peers' calls arrive on a listener of their own, which shows the federation certificate. */
+  /** The address that a request counts for: of the other end of its connection, or what the proxy says of it. */
+  addressOf(request: IncomingMessage): string {
+    return this.proxy ? this.proxy.callerOf(request) : (request.socket.remoteAddress ?? '');
+  }
+
+  /** Whether peers' calls arrive on a listener of our own for them, which shows the federation certificate. */
   get hasFederationListener(): boolean {
-    return !this.endpoint.equals(this.origin);
+    return !this.proxy && !this.endpoint.equals(this.origin);
   }
 }
 
@@ -67,6 +77,16 @@ function origin(option: string, text: string): Origin {
 function oneLine(option: string, text: string): string {
   if (Buffer.byteLength(text) <= 255 && text.isWellFormed() && !/\p{C}/u.test(text)) return text;
   throw new OptionRefused(option, 'must be one line of at most 255 bytes');
+}
+
+/** @throws OptionRefused */
+export function trustedProxy(options: ProxyOptions): TrustedProxy {
+  try {
+    return new TrustedProxy(options);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new OptionRefused('proxy', `trusted must be unix, or networks such as 127.0.0.1/32: ${why}`);
+  }
 }
 
 function domain(text: string): string {

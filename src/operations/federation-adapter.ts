@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse } from 'node:querystring';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { KeyAndCertificate } from '../host/federation-options.js';
+import { OptionRefused, trustedProxy } from '../host/own-cloud.js';
+import type { ProxyOptions } from '../host/trusted-proxy.js';
 import { randomId } from '../kernel/ids.js';
 import { Origin } from '../kernel/origin.js';
 import { currentContext } from '../kernel/request-context.js';
@@ -20,6 +22,8 @@ export interface FederationAdapterOptions {
   readonly origins: readonly string[];
   /** The web certificate. Left out only behind a proxy that ends TLS. */
   readonly tls?: KeyAndCertificate;
+  /** `proxy` of the federation's options: we listen on loopback or a unix socket (mode 0660) and nowhere else. */
+  readonly proxy?: ProxyOptions;
   /** Whether peers' calls arrive here: every client is asked for a certificate, nobody is turned away for lack of one. */
   readonly askForClientCertificates: boolean;
   /** Where the one line about each request of ours goes. Default: standard output, level `info`. */
@@ -40,7 +44,7 @@ export interface FederationAdapterOptions {
  * Fastify as the federation tier needs it: TLS that asks and never resumes, limits on time and size, one shape for every
  * error, and bodies that nobody looks at before the guards. A host's own routes on it are plain Nest on Fastify, with
  * the host's parsers, headers and errors; what they share with ours are the listeners. @throws TypeError if an origin
- * cannot be read.
+ * cannot be read, OptionRefused if the proxy cannot be what it is said to be.
  */
 export function createFederationAdapter(options: FederationAdapterOptions): FederationAdapter {
   return new FederationAdapter(options);
@@ -56,6 +60,8 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
   private readonly listeners: Listener[] = [];
   private readonly certificates = new ListenerCertificates();
   private readonly renewals: (() => void)[] = [];
+  /** Whether a proxy ends TLS. */
+  readonly isBehindProxy: boolean;
   private readonly requestTimeout: number;
   /** An authority whose key is forgotten at once: what the request for a certificate names. */
   private readonly nobody = CertificateAuthority.create('nobody').then(({ certificate }) => certificate);
@@ -64,11 +70,13 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     const { tls, askForClientCertificates, alone = false } = options;
     const edge = new Edge(new AddressedToUs(options.origins.map(Origin.parse)), options.log ?? standardLog(), alone);
     const listenerTls = tls && { ...tls, askForClientCertificates };
+    const proxy = options.proxy && trustedProxy(options.proxy);
+    if (proxy && tls) throw new OptionRefused('proxy', 'ends TLS: leave tls out');
     const requestTimeout = options.requestTimeout ?? (alone ? LIMITS.requestTimeout : LIMITS.hostRequestTimeout);
     super({
       serverFactory: (handler: RequestHandler) => {
         edge.leadTo(handler);
-        return createListener(edge, requestTimeout, listenerTls);
+        return createListener(edge, requestTimeout, proxy ?? listenerTls);
       },
       // The listener has its own; Fastify insists on one.
       clientErrorHandler: () => undefined,
@@ -91,6 +99,7 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     });
     this.edge = edge;
     this.requestTimeout = requestTimeout;
+    this.isBehindProxy = proxy !== undefined;
     if (listenerTls) this.certificates.add(this.getHttpServer(), listenerTls);
     this.listeners.push(this.getHttpServer());
     this.ownRoutes = new OwnRoutes(this.getInstance(), edge);
@@ -106,6 +115,7 @@ export class FederationAdapter extends FastifyAdapter<Listener> {
     tls: KeyAndCertificate,
     address: { readonly host: string; readonly port: number },
   ): Promise<Listener> {
+    if (this.isBehindProxy) throw new OptionRefused('proxy', 'ends TLS for both origins: there is one listener');
     const shown = { ...tls, askForClientCertificates: true, namedAuthority: await this.nobody };
     const listener = createListener(this.edge, this.requestTimeout, shown);
     this.certificates.add(listener, shown);

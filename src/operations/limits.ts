@@ -13,6 +13,8 @@ export const LIMITS = {
   keepAliveTimeout: 30_000,
   /** Request line and headers together; above: 431. */
   maxHeaderSize: 8 * 1024,
+  /** The same where a proxy adds a certificate, and has its own limit for what callers send. */
+  maxHeaderSizeBehindProxy: 64 * 1024,
   /** Above: 431. */
   maxHeaderLines: 64,
   /** A path parameter as it is written; above: no such thing. */

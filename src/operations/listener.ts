@@ -3,8 +3,10 @@ import http from 'node:http';
 import https from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { KeyAndCertificate } from '../host/federation-options.js';
+import { TrustedProxy } from '../host/trusted-proxy.js';
 import type { Edge } from './edge.js';
 import { LIMITS } from './limits.js';
+import { ProxyListener } from './proxy-listener.js';
 
 /** Forward secrecy and authenticated encryption only. The names of TLS 1.3 come first; they have nothing weaker. */
 const CIPHERS = [
@@ -56,20 +58,24 @@ export function secureContextOptions(tls: ListenerTls): SecureContextOptions {
 export type Listener = http.Server | https.Server;
 
 /**
- * A server for one address; plain HTTP without `tls` (behind a proxy that ends it).
+ * A server for one address.
  * @param requestTimeout how long a request may take to arrive, in milliseconds
+ * @param end who ends TLS: we, or a proxy; left out, there is none
  */
-export function createListener(edge: Edge, requestTimeout: number, tls?: ListenerTls): Listener {
-  const options = { ...HTTP_OPTIONS, requestTimeout };
-  const server = tls
-    ? https.createServer({ ...options, ...httpsOptions(tls) }, edge.receive)
-    : http.createServer(options, edge.receive);
+export function createListener(edge: Edge, requestTimeout: number, end?: ListenerTls | TrustedProxy): Listener {
+  const server = serverFor(edge, { ...HTTP_OPTIONS, requestTimeout }, end);
   // All lines are counted by the edge; by itself Node drops those above its limit without a word.
   server.maxHeadersCount = 0;
   server.on('checkExpectation', edge.receive);
   server.on('connect', edge.tunnel);
   server.on('clientError', edge.malformed);
   return server;
+}
+
+function serverFor(edge: Edge, options: http.ServerOptions, end?: ListenerTls | TrustedProxy): Listener {
+  if (end === undefined) return http.createServer(options, edge.receive);
+  if (!(end instanceof TrustedProxy)) return https.createServer({ ...options, ...httpsOptions(end) }, edge.receive);
+  return new ProxyListener(end, { ...options, maxHeaderSize: LIMITS.maxHeaderSizeBehindProxy }, edge.receive);
 }
 
 function httpsOptions(tls: ListenerTls): https.ServerOptions {

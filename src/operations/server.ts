@@ -3,7 +3,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FederationOptions, KeyAndCertificate } from '../host/federation-options.js';
-import { OwnCloud } from '../host/own-cloud.js';
+import { OptionRefused, OwnCloud } from '../host/own-cloud.js';
 import { OcmErrorFilter } from '../ocm/http/ocm-error.filter.js';
 import { spkiPin } from '../transport/certificates.js';
 import { OwnIdentity } from '../trust/own-identity.js';
@@ -13,14 +13,21 @@ import { type LogLevel, PinoLogger } from './logging.js';
 
 export interface FederationServerOptions {
   readonly federation: FederationOptions;
-  /** Where to listen. `federationPort` counts only if `federationOrigin` differs from `publicOrigin`. 0 = any free port. */
-  readonly listen: { readonly host: string; readonly port: number; readonly federationPort?: number };
-  /** The web certificate. */
-  readonly web: KeyAndCertificate;
+  readonly listen: ListenAddress;
+  /** The web certificate. Left out behind a proxy that ends TLS. */
+  readonly web?: KeyAndCertificate;
   readonly logLevel?: LogLevel;
   /** Default: JSON lines on standard output. */
   readonly logger?: PinoLogger;
 }
+
+/**
+ * Where to listen. `federationPort` counts only if `federationOrigin` differs from `publicOrigin`, and not behind a proxy,
+ * where one listener answers for both. 0 = any free port. `socket` is the path of a unix socket, behind a proxy only.
+ */
+export type ListenAddress =
+  | { readonly host: string; readonly port: number; readonly federationPort?: number }
+  | { readonly socket: string };
 
 /** What a running server says of itself. */
 export interface ServerDescription {
@@ -34,7 +41,7 @@ export interface ServerDescription {
   readonly webFingerprint?: string;
   /** Swagger UI; undefined where it is switched off. */
   readonly docs?: string;
-  /** Where it listens in fact. */
+  /** Where it listens in fact; `public` is 0 on a unix socket. */
   readonly ports: { readonly public: number; readonly federation?: number };
 }
 
@@ -61,9 +68,11 @@ export async function startFederationServer(
 ): Promise<RunningFederation> {
   const cloud = new OwnCloud(options.federation);
   const logger = options.logger ?? new PinoLogger(options.logLevel);
+  checkTogether(cloud, options);
   const adapter = createFederationAdapter({
     origins: [cloud.origin.toString(), cloud.endpoint.toString()],
     tls: options.web,
+    proxy: options.federation.proxy,
     askForClientCertificates: !cloud.hasFederationListener,
     log: (line) => logger.request(line),
     alone: true,
@@ -77,8 +86,8 @@ export async function startFederationServer(
   const stop = once(() => app.close());
   try {
     await app.init();
-    const federationPort = cloud.hasFederationListener ? await listenForPeers(app, adapter, options) : undefined;
-    await app.listen({ host: options.listen.host, port: options.listen.port });
+    const federationPort = await listenForPeers(app, adapter, cloud, options.listen);
+    await listen(app, options.listen);
     const ports = { public: portOf(adapter.getHttpServer()), federation: federationPort };
     return {
       app,
@@ -93,15 +102,27 @@ export async function startFederationServer(
   }
 }
 
-/** Peers' calls arrive on a listener of their own, which shows the federation certificate. */
+function checkTogether({ proxy }: OwnCloud, { web, listen: address }: FederationServerOptions): void {
+  if (!web && !proxy) throw new OptionRefused('web', 'is needed, unless a proxy ends TLS');
+  if ('socket' in address && !proxy) throw new OptionRefused('listen', 'a unix socket is for a proxy that ends TLS');
+}
+
+/** Peers' calls arrive on a listener of their own, which shows the federation certificate. Gives its port, if it is so. */
 async function listenForPeers(
   app: NestFastifyApplication,
   adapter: FederationAdapter,
-  options: FederationServerOptions,
-) {
+  cloud: OwnCloud,
+  address: ListenAddress,
+): Promise<number | undefined> {
+  if (!cloud.hasFederationListener || 'socket' in address) return undefined;
   const identity = app.get(OwnIdentity, { strict: false }).current();
-  const { host, port, federationPort } = options.listen;
+  const { host, port, federationPort } = address;
   return portOf(await adapter.listenForPeers(identity, { host, port: federationPort ?? port + 1 }));
+}
+
+function listen(app: NestFastifyApplication, address: ListenAddress): Promise<unknown> {
+  if ('socket' in address) return app.listen({ path: address.socket });
+  return app.listen({ host: address.host, port: address.port });
 }
 
 function describe(

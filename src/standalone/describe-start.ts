@@ -38,17 +38,23 @@ const SETTING_OF_OPTION: Readonly<Record<string, string>> = {
   sealKey: 'SEAL_KEY_FILE',
   adminToken: 'ADMIN_TOKEN',
   federationCertificate: 'FEDERATION_CERT_FILE',
+  proxy: 'PROXY_TRUSTED',
 };
+
+/** Of a unix socket. */
+const NO_PORT = -1;
 
 /** Why a start failed, in one sentence or one line for each bad setting; without secrets, without a stack. */
 export function describeFailure(error: unknown): string {
   if (error instanceof SettingsRefused || error instanceof EmbeddedPostgresUnavailable) return error.message;
   if (error instanceof OptionRefused) return `${SETTING_OF_OPTION[error.option] ?? error.option}: ${error.expected}`;
   const { code = '', port, syscall = '', message = '' } = causeOf(error);
+  if (code === 'EADDRINUSE' && port === NO_PORT) return 'Another process listens on LISTEN_SOCKET. End that one.';
   if (code === 'EADDRINUSE') {
     return `Port ${port} is in use by another program. End that one, or set LISTEN_PORT or FEDERATION_LISTEN_PORT.`;
   }
-  if (syscall === 'listen') return `The server cannot listen (${message}). Check LISTEN_HOST and LISTEN_PORT.`;
+  if (syscall === 'listen')
+    return `The server cannot listen (${message}). Check LISTEN_HOST and LISTEN_PORT, or LISTEN_SOCKET.`;
   if (['connect', 'getaddrinfo'].includes(syscall) || REFUSED_BY_DATABASE.test(code)) {
     return `The database cannot be used (${message || code}). Check DATABASE_URL.`;
   }

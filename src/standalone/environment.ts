@@ -1,5 +1,6 @@
-import type { FederationOptions, Origin, Secret } from '../index.js';
-import { Problems, readSettings, type Values } from './setting.js';
+import type { FederationOptions, FederationServerOptions, Origin, Secret } from '../index.js';
+import { checkProxy } from './check-proxy.js';
+import { Problems, readSettings } from './setting.js';
 import {
   type KeyAndCertificate,
   pemOf,
@@ -9,16 +10,14 @@ import {
   readSealKey,
   readToken,
 } from './setting-files.js';
-import { NOT_IN_THIS_RELEASE, SETTINGS } from './settings.js';
-
-type Settings = Values<typeof SETTINGS>;
+import { NOT_IN_THIS_RELEASE, SETTINGS, type Settings } from './settings.js';
 
 /** What the environment says, checked; whatever is undefined is made in `dataDir` at first start. */
 export interface Environment {
   readonly settings: Settings;
   readonly origin: Origin;
   readonly dataDir: string;
-  readonly listen: { readonly host: string; readonly port: number; readonly federationPort?: number };
+  readonly listen: FederationServerOptions['listen'];
   readonly web?: KeyAndCertificate;
   readonly federationCertificate?: KeyAndCertificate;
   readonly sealKey?: Uint8Array;
@@ -70,6 +69,7 @@ export function federationOptions(
     acceptInvitations: settings.ACCEPT_INVITATIONS,
     requireFingerprint: settings.REQUIRE_FINGERPRINT,
     docs: settings.DOCS_ENABLED,
+    proxy: settings.PROXY_TRUSTED && { trusted: settings.PROXY_TRUSTED },
   };
 }
 
@@ -89,13 +89,14 @@ function checkTogether(settings: Partial<Settings>, problems: Problems): void {
   if (own && endpoint && own.host !== endpoint.host) {
     problems.add(`FEDERATION_ORIGIN is "${endpoint}": it must have the host of PUBLIC_ORIGIN, ${own.host}`);
   }
-  const hasOwnListener = own && endpoint && !own.equals(endpoint);
-  if (settings.FEDERATION_LISTEN_PORT && !hasOwnListener) {
+  const hasOwnListener = settings.TLS_MODE === 'direct' && own && endpoint && !own.equals(endpoint);
+  if (settings.FEDERATION_LISTEN_PORT && settings.TLS_MODE === 'direct' && !hasOwnListener) {
     problems.add('FEDERATION_LISTEN_PORT is set: there is such a listener only if FEDERATION_ORIGIN has another port');
   }
   if (hasOwnListener && (settings.FEDERATION_LISTEN_PORT ?? endpoint.port) === (settings.LISTEN_PORT ?? own.port)) {
     problems.add('FEDERATION_LISTEN_PORT must differ from LISTEN_PORT');
   }
+  checkProxy(settings, problems);
   mustComeTogether('TLS_CERT_FILE', 'TLS_KEY_FILE', settings, problems);
   mustComeTogether('FEDERATION_CERT_FILE', 'FEDERATION_KEY_FILE', settings, problems);
   if (settings.ADMIN_TOKEN && settings.ADMIN_TOKEN_FILE)
@@ -167,7 +168,8 @@ function readers(settings: Partial<Settings>, problems: Problems) {
 }
 
 function listeners(settings: Settings): Environment['listen'] {
-  const { PUBLIC_ORIGIN: own, FEDERATION_ORIGIN: endpoint } = settings;
+  const { PUBLIC_ORIGIN: own, FEDERATION_ORIGIN: endpoint, LISTEN_SOCKET: socket } = settings;
+  if (socket) return { socket };
   const federationPort =
     endpoint && !endpoint.equals(own) ? (settings.FEDERATION_LISTEN_PORT ?? endpoint.port) : undefined;
   return { host: settings.LISTEN_HOST, port: settings.LISTEN_PORT ?? own.port, federationPort };

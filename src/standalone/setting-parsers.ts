@@ -72,10 +72,20 @@ export function oneOf<const T extends string>(...words: readonly T[]): (text: st
   };
 }
 
-export function tlsMode(text: string): 'direct' {
-  if (text === 'direct') return text;
-  if (text === 'proxy') throw new Unsuitable('is not in this release: only direct is');
-  throw new Unsuitable('must be direct');
+/** Bytes of a unix socket's path that every system takes; Linux would take three more. */
+const SOCKET_PATH_MAX = 104;
+
+export function unixSocket(text: string): string {
+  const path = file(text);
+  if (Buffer.byteLength(path) <= SOCKET_PATH_MAX) return path;
+  throw new Unsuitable(`must be a path of at most ${SOCKET_PATH_MAX} bytes`);
+}
+
+export function proxySource(text: string): 'unix' | string[] {
+  const blocks = list(text);
+  if (text === 'unix') return text;
+  if (blocks.every(isNetwork)) return blocks;
+  throw new Unsuitable('must be unix, or a comma list of networks, such as 127.0.0.1/32');
 }
 
 const eitherWord = oneOf('true', 'false');

@@ -1,4 +1,4 @@
-import type { Setting } from './setting.js';
+import type { Setting, Values } from './setting.js';
 import {
   domains,
   file,
@@ -10,10 +10,11 @@ import {
   origin,
   port,
   postgresUrl,
+  proxySource,
   proxyUrl,
   TOKEN_MIN_CHARACTERS,
-  tlsMode,
   token,
+  unixSocket,
 } from './setting-parsers.js';
 
 /** Every setting of the standalone server, in the order of `.env.example`. */
@@ -38,16 +39,21 @@ export const SETTINGS = {
   },
   LISTEN_HOST: {
     preset: '0.0.0.0',
-    comment: 'Address to listen on.',
+    comment: 'Address to listen on. With TLS_MODE=proxy: 127.0.0.1 or ::1.',
     parse: listenHost,
   },
   LISTEN_PORT: {
-    comment: 'Port to listen on. Unset: the port of PUBLIC_ORIGIN.',
+    comment: 'Port to listen on. Unset: the port of PUBLIC_ORIGIN; with TLS_MODE=proxy it has to be set.',
     parse: port,
   },
   FEDERATION_LISTEN_PORT: {
     comment: "Port of the peers' own listener, if FEDERATION_ORIGIN differs. Unset: the port of FEDERATION_ORIGIN.",
     parse: port,
+  },
+  LISTEN_SOCKET: {
+    comment:
+      'Unix socket (mode 0660) to listen on instead of a port, with TLS_MODE=proxy. One listener answers for both origins.',
+    parse: unixSocket,
   },
   DATABASE_URL: {
     comment:
@@ -69,7 +75,7 @@ export const SETTINGS = {
   },
   TLS_CERT_FILE: {
     comment:
-      'The web certificate with its chain, PEM. Another one in its place is shown within seconds, after SIGHUP at once. Unset, together with TLS_KEY_FILE: a development certificate.',
+      'The web certificate with its chain, PEM. Another one in its place is shown within seconds, after SIGHUP at once. Unset, together with TLS_KEY_FILE: a development certificate. With TLS_MODE=proxy the proxy has it.',
     parse: file,
   },
   TLS_KEY_FILE: {
@@ -79,8 +85,14 @@ export const SETTINGS = {
   },
   TLS_MODE: {
     preset: 'direct',
-    comment: 'direct: we end TLS ourselves and ask peers for their certificates.',
-    parse: tlsMode,
+    comment:
+      'direct: we end TLS ourselves and ask peers for their certificates. proxy: a reverse proxy on this machine does, and hands them on in the Client-Cert header (RFC 9440); deploy/ has configurations.',
+    parse: oneOf('direct', 'proxy'),
+  },
+  PROXY_TRUSTED: {
+    comment:
+      'Whose Client-Cert and X-Forwarded-For are believed, with TLS_MODE=proxy: unix (whoever may open LISTEN_SOCKET), or a comma list of networks that the proxy calls from, such as 127.0.0.1/32; every process there can then speak for every peer.',
+    parse: proxySource,
   },
   FEDERATION_CERT_FILE: {
     comment:
@@ -162,10 +174,10 @@ export const SETTINGS = {
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
+export type Settings = Values<typeof SETTINGS>;
+
 /** Settings of later releases. Set, they are refused rather than passed over: somebody relies on them. */
 export const NOT_IN_THIS_RELEASE = [
-  'LISTEN_SOCKET',
-  'PROXY_TRUSTED',
   'OIDC_ISSUER',
   'OIDC_AUDIENCE',
   'OIDC_ROLE_CLAIM',

@@ -37,9 +37,8 @@ export async function startStandalone(environment: Environment): Promise<Running
   makeDataDir(dataDir);
   const sealKey = environment.sealKey ?? keepSealKey(dataDir);
   const adminToken = environment.adminToken ?? keepAdminToken(dataDir);
-  const developmentCertificate = environment.web ? undefined : await keepDevelopmentCertificate(dataDir, origin.host);
-  const web = environment.web ?? developmentCertificate;
-  if (!web) throw new TypeError('no web certificate');
+  const needsCertificate = !environment.web && settings.TLS_MODE === 'direct';
+  const developmentCertificate = needsCertificate ? await keepDevelopmentCertificate(dataDir, origin.host) : undefined;
   const database = await openDatabase(environment);
   const options: FederationOptions = {
     ...federationOptions(environment),
@@ -52,7 +51,7 @@ export async function startStandalone(environment: Environment): Promise<Running
     const federation = await startFederationServer(serverModule(environment, options), {
       federation: options,
       listen: environment.listen,
-      web,
+      web: environment.web ?? developmentCertificate,
       logLevel: settings.LOG_LEVEL,
     });
     // For operators and scripts to look at; the one that counts lies sealed in the database.

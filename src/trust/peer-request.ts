@@ -14,6 +14,6 @@ export interface PeerRequest {
 export interface Stranger {
   readonly certificate: PresentedCertificate;
   readonly host: string;
-  /** Address of the other end of the socket. */
+  /** The address that the call counts for. */
   readonly address: string;
 }

@@ -12,6 +12,7 @@ import { CallRate } from './call-rate.js';
 import { CertificateWatch } from './certificate-watch.js';
 import { CertificatesInUse } from './certificates-in-use.js';
 import { CertificatesSeen } from './certificates-seen.js';
+import { CallerCertificate } from './caller-certificate.js';
 import { ChangeDetails } from './change-details.js';
 import { ChangePolicy } from './change-policy.js';
 import { ChangeService } from './change-service.js';
@@ -41,6 +42,7 @@ import { ReceiveProfile } from './receive-profile.js';
 import { ReceiveTrustEnd } from './receive-trust-end.js';
 import { ReceiveTrustRequest } from './receive-trust-request.js';
 import { RefusedPeers } from './refused-peers.js';
+import { RefuseCaller } from './refuse-caller.js';
 import { RejectService } from './reject-service.js';
 import { RelationshipDomainRow, RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { RelationshipLife } from './relationship-life.js';
@@ -71,6 +73,8 @@ const SHARED = [
   PeerEndpoints,
   JudgeCaller,
   CallRate,
+  CallerCertificate,
+  RefuseCaller,
   { provide: Clock, useClass: SystemClock },
 ];
 

@@ -7,7 +7,8 @@ import { currentContext } from '../kernel/request-context.js';
 import { CallRate } from './call-rate.js';
 import { JudgeCaller } from './judge-caller.js';
 import type { PeerRequest } from './peer-request.js';
-import { CallerNotTrusted, CapabilityRefused, PeerSuspended, TooManyRequests } from './trust-errors.js';
+import { RefuseCaller } from './refuse-caller.js';
+import { CapabilityRefused, PeerSuspended, TooManyRequests } from './trust-errors.js';
 import type { Capability, TrustedPeer } from './trusted-peer.js';
 import type { Verdict } from './verdict.js';
 
@@ -27,6 +28,7 @@ export class TrustedPeerGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly judgeCaller: JudgeCaller,
     private readonly callRate: CallRate,
+    private readonly refuseCaller: RefuseCaller,
     private readonly refusals: RefusalCounter,
     private readonly cloud: OwnCloud,
   ) {}
@@ -34,15 +36,16 @@ export class TrustedPeerGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<PeerRequest>();
     const capability = this.reflector.getAllAndOverride(CapabilityOf, [context.getHandler(), context.getClass()]);
-    const verdict = await this.judgeCaller.execute(request.raw.socket);
-    const peer = this.admit(verdict, capability, request.raw.socket.remoteAddress ?? '');
+    const verdict = await this.judgeCaller.execute(request.raw);
+    const address = this.cloud.addressOf(request.raw);
+    const peer = await this.admit(verdict, capability, address);
     request.federationPeer = peer;
     currentContext().actor = { kind: 'peer', id: peer.id };
-    if (capability !== 'leaving') await this.allow(peer, capability, request.raw.socket.remoteAddress ?? '');
+    if (capability !== 'leaving') await this.allow(peer, capability, address);
     return true;
   }
 
-  private admit(verdict: Verdict, capability: Capability, address: string): TrustedPeer {
+  private async admit(verdict: Verdict, capability: Capability, address: string): Promise<TrustedPeer> {
     switch (verdict.kind) {
       case 'trusted':
         return verdict.peer;
@@ -50,8 +53,7 @@ export class TrustedPeerGuard implements CanActivate {
         if (capability === 'leaving') return verdict.peer;
         throw new PeerSuspended();
       default:
-        this.refusals.count(verdict.kind, address);
-        throw new CallerNotTrusted(verdict.kind);
+        throw await this.refuseCaller.execute(verdict.kind, address);
     }
   }
 

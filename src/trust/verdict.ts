@@ -5,6 +5,9 @@ import type { TrustedPeer } from './trusted-peer.js';
 /** Why a caller is not let in: for the operator alone. From outside all of them look the same. */
 export const REFUSALS = [
   'no-certificate',
+  'proxy-spoof',
+  'proxy-ambiguous',
+  'proxy-malformed',
   'unknown',
   ...CERTIFICATE_FAULTS,
   'wrong-name',

@@ -51,6 +51,11 @@ describe('our own cloud', () => {
     expect(cloudWith({ federationOrigin: 'https://CLOUD1.de:443/' }).hasFederationListener).toBe(false);
   });
 
+  it('leaves the listener for peers to the proxy before it', () => {
+    const proxy = { trusted: 'unix' } as const;
+    expect(cloudWith({ federationOrigin: 'https://cloud1.de:8451', proxy }).hasFederationListener).toBe(false);
+  });
+
   it('is the home of addresses in its domains, not in their sub-domains', () => {
     const cloud = cloudWith({ domains: ['cloud1.de', 'example.org'] });
     const isHomeOf = (text: string) => cloud.isHomeOf(FederatedAddress.parse(text));
@@ -76,6 +81,8 @@ describe('our own cloud', () => {
     ['domains', { domains: ['cloud1.de', 'cloud2.de/'] }],
     ['domains', { domains: ['cloud1.de.'] }],
     ['domains', { domains: [] }],
+    ['proxy', { proxy: { trusted: [] } }],
+    ['proxy', { proxy: { trusted: ['127.0.0.1'] } }],
     ['displayName', { displayName: 'Cloud\n1' }],
     ['displayName', { displayName: 'é'.repeat(128) }],
     ['sealKey', { sealKey: randomBytes(16) }],

@@ -224,7 +224,15 @@ describe('the guard of peer routes', () => {
 
   it('does not believe a header about the certificate', async () => {
     const der = peer.credential.certificate.replace(/-----[^-]+-----|\s/g, '');
-    const headers = { 'client-cert': `:${der}:`, 'x-forwarded-client-cert': der, 'x-ssl-client-verify': 'SUCCESS' };
+    const headers = {
+      'client-cert': `:${der}:`,
+      'client-cert-chain': `:${der}:`,
+      'x-forwarded-client-cert': `Cert="${encodeURIComponent(peer.credential.certificate)}"`,
+      'ssl-client-cert': encodeURIComponent(peer.credential.certificate),
+      'x-ssl-client-cert': encodeURIComponent(peer.credential.certificate),
+      'x-arr-clientcert': der,
+      'x-ssl-client-verify': 'SUCCESS',
+    };
     for (const as of [undefined, strangers.get('an unknown key')]) {
       expect((await call(cloud.origin, { ...ping, headers, as })).status).toBe(401);
     }

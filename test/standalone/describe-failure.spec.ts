@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../src/standalone/describe-start.js';
@@ -34,6 +37,17 @@ describe('a start that failed', () => {
     expect(describeFailure(error)).toBe(
       `Port ${port} is in use by another program. End that one, or set LISTEN_PORT or FEDERATION_LISTEN_PORT.`,
     );
+  });
+
+  it('names the setting of a socket that is taken', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'entente-')), 'taken.sock');
+    const first = createServer();
+    await new Promise<void>((resolve) => first.listen(path, resolve));
+    const error = await failureOf(() => new Promise((_, reject) => createServer().once('error', reject).listen(path)));
+    first.close();
+
+    expect(describeFailure(error)).toBe('Another process listens on LISTEN_SOCKET. End that one.');
+    rmSync(dirname(path), { recursive: true });
   });
 
   it.each(['localhost:1', '127.0.0.1:1', 'nobody.invalid'])(

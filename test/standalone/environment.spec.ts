@@ -10,6 +10,8 @@ import { NOT_IN_THIS_RELEASE } from '../../src/standalone/settings.js';
 
 type Variables = Record<string, string>;
 
+const BEHIND = { TLS_MODE: 'proxy', PROXY_TRUSTED: '127.0.0.1/32', LISTEN_HOST: '127.0.0.1', LISTEN_PORT: '8440' };
+
 let folder: string;
 const file = (name: string, text = '') => {
   writeFileSync(path.join(folder, name), text);
@@ -74,8 +76,11 @@ describe('the environment', () => {
     ['DATABASE_URL', 'mysql://localhost/x', 'must be postgres://user:password@host:port/database'],
     ['DATABASE_URL', 'postgres://localhost', 'must be postgres://user:password@host:port/database'],
     ['MIGRATION_DATABASE_URL', 'nonsense', 'must be postgres://user:password@host:port/database'],
-    ['TLS_MODE', 'proxy', 'is not in this release: only direct is'],
-    ['TLS_MODE', 'off', 'must be direct'],
+    ['TLS_MODE', 'off', 'must be direct or proxy'],
+    ['PROXY_TRUSTED', 'localhost', 'must be unix, or a comma list of networks, such as 127.0.0.1/32'],
+    ['PROXY_TRUSTED', '127.0.0.1', 'must be unix, or a comma list of networks'],
+    ['PROXY_TRUSTED', 'unix,127.0.0.1/32', 'must be unix, or a comma list of networks'],
+    ['LISTEN_SOCKET', `/${'x'.repeat(104)}`, 'must be a path of at most 104 bytes'],
     ['PEER_NETWORK_ALLOW', '127.0.0.1', 'must be a comma list of networks'],
     ['PEER_NETWORK_ALLOW', '127.0.0.0/8,10.0.0.0/33', 'must be a comma list of networks'],
     ['PEER_NETWORK_ALLOW', '::1/129', 'must be a comma list of networks'],
@@ -191,6 +196,57 @@ describe('the environment', () => {
     const variables = Object.fromEntries(Object.entries(names).map(([name, base]) => [name, path.join(folder, base)]));
 
     expect(problemsOf(variables)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('takes a proxy on a unix socket, or on loopback', () => {
+    const onSocket = readEnvironment({ TLS_MODE: 'proxy', PROXY_TRUSTED: 'unix', LISTEN_SOCKET: '/run/entente.sock' });
+    expect(onSocket.listen).toEqual({ socket: '/run/entente.sock' });
+    expect(federationOptions(onSocket).proxy).toEqual({ trusted: 'unix' });
+    const onLoopback = readEnvironment({
+      ...BEHIND,
+      PROXY_TRUSTED: '127.0.0.1/32, ::1/128',
+      FEDERATION_ORIGIN: 'https://cloud1.localhost:8449',
+    });
+    expect(onLoopback.listen).toMatchObject({ host: '127.0.0.1', port: 8440 });
+    expect(federationOptions(onLoopback).proxy).toEqual({ trusted: ['127.0.0.1/32', '::1/128'] });
+    expect(federationOptions(readEnvironment({})).proxy).toBeUndefined();
+  });
+
+  it.each<[string, Variables, string]>([
+    ['on every interface', { LISTEN_HOST: '' }, 'LISTEN_HOST is "0.0.0.0": with TLS_MODE=proxy it must be 127.0.0.1'],
+    ['under a name', { LISTEN_HOST: 'localhost' }, 'LISTEN_HOST is "localhost": with TLS_MODE=proxy it must be'],
+    ['on the port of the proxy', { LISTEN_PORT: '' }, 'LISTEN_PORT must be given with TLS_MODE=proxy'],
+    ['for anybody', { PROXY_TRUSTED: '' }, 'PROXY_TRUSTED must be given with TLS_MODE=proxy: unix, or networks'],
+    ['for a socket that is not there', { PROXY_TRUSTED: 'unix' }, 'PROXY_TRUSTED is unix: it needs LISTEN_SOCKET'],
+    [
+      'for addresses on a socket',
+      { LISTEN_HOST: '', LISTEN_PORT: '', LISTEN_SOCKET: '/run/entente.sock' },
+      'PROXY_TRUSTED must be unix with LISTEN_SOCKET',
+    ],
+    [
+      'on a socket and a port',
+      { PROXY_TRUSTED: 'unix', LISTEN_HOST: '', LISTEN_SOCKET: '/run/entente.sock' },
+      'LISTEN_PORT is set: a unix socket has no port',
+    ],
+    [
+      'on a second port for peers',
+      { FEDERATION_ORIGIN: 'https://cloud1.localhost:8449', FEDERATION_LISTEN_PORT: '8449' },
+      'FEDERATION_LISTEN_PORT is set: with TLS_MODE=proxy one listener answers for both',
+    ],
+  ])('refuses to listen behind a proxy %s', (_, variables, expected) => {
+    expect(problemsOf({ ...BEHIND, ...variables })).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('refuses a web certificate that the proxy has, and a proxy where there is none', () => {
+    const pair = { TLS_CERT_FILE: file('cloud1.localhost.crt.copy'), TLS_KEY_FILE: file('cloud1.localhost.key.copy') };
+    const problems = problemsOf({ ...BEHIND, ...pair });
+    expect(problems).toContainEqual(
+      expect.stringMatching(/^TLS_CERT_FILE is set: with TLS_MODE=proxy it is the proxy/),
+    );
+    expect(problemsOf({ LISTEN_SOCKET: '/run/entente.sock' })).toEqual([
+      'LISTEN_SOCKET is set: it counts with TLS_MODE=proxy only',
+    ]);
+    expect(problemsOf({ PROXY_TRUSTED: 'unix' })).toEqual(['PROXY_TRUSTED is set: it counts with TLS_MODE=proxy only']);
   });
 
   it.each<[string, Variables, string]>([

@@ -8,7 +8,7 @@ import { Module, type Type } from '@nestjs/common';
 import pg from 'pg';
 import { FederationModule, type FederationOptions, Secret } from '../../src/index.js';
 import { PinoLogger } from '../../src/operations/logging.js';
-import { type RunningFederation, startFederationServer } from '../../src/operations/server.js';
+import { type ListenAddress, type RunningFederation, startFederationServer } from '../../src/operations/server.js';
 import { STANDALONE_MIGRATIONS } from '../../src/standalone/migrations.js';
 import { AccountsModule, STANDALONE_ENTITIES, StandaloneModule } from '../../src/standalone/standalone.module.js';
 import { StandaloneOptions } from '../../src/standalone/standalone-options.js';
@@ -28,6 +28,8 @@ export interface CloudSetup {
   readonly onLog?: (line: string) => void;
   /** Routes beside the product's own. */
   readonly controllers?: Type[];
+  /** Listens here in plain HTTP: at the port of its origin stands a proxy, which `options` name. */
+  readonly behindProxy?: ListenAddress;
 }
 
 /** A port that was free a moment ago. */
@@ -108,13 +110,13 @@ export class TestCloud {
     const web = await this.setup.authority.issue(this.host);
     const standalone = new StandaloneOptions(options.domains ?? [this.host], this.folder);
     const federation = FederationModule.forRoot({ ...options, ports: StandaloneModule.ports(standalone) });
-    const { onLog, controllers } = this.setup;
+    const { onLog, controllers, behindProxy } = this.setup;
     @Module({ imports: [federation, AccountsModule.above(federation, standalone)], controllers })
     class Server {}
     return startFederationServer(Server, {
       federation: options,
-      listen: { host: '127.0.0.1', ...ports },
-      web: { certificate: web.certificate, privateKey: new Secret(web.privateKey) },
+      listen: behindProxy ?? { host: '127.0.0.1', ...ports },
+      web: behindProxy ? undefined : { certificate: web.certificate, privateKey: new Secret(web.privateKey) },
       logger: new PinoLogger(onLog ? 'debug' : 'fatal', { write: onLog ?? (() => undefined) }),
     });
   }

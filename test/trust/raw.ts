@@ -1,12 +1,16 @@
 import { type ConnectionOptions, connect } from 'node:tls';
 import type { IssuedCertificate } from '../../src/transport/certificates.js';
 
-/** Sends bytes as they are, on a connection of its own, and gives every byte of the answer. */
+/**
+ * Sends bytes as they are, on a connection of its own, and gives every byte until the server ends it.
+ * @param silentMs milliseconds of silence that count as the end; 0: none do
+ */
 export function rawExchange(
   origin: string,
   text: string,
   as?: IssuedCertificate,
   options: ConnectionOptions = {},
+  silentMs = 0,
 ): Promise<string> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
@@ -20,6 +24,7 @@ export function rawExchange(
       ...options,
     });
     const chunks: Buffer[] = [];
+    socket.setTimeout(silentMs, () => socket.destroy());
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.once('close', () => resolve(Buffer.concat(chunks).toString()));
     // A server that has said all it will may close on whoever still writes.

@@ -4,6 +4,9 @@ import type { Refusals } from '../../audit/list-refusals.js';
 /** Every word that refusals are counted under, and what it means. */
 export const REFUSAL_REASONS: Readonly<Record<string, string>> = {
   'no-certificate': 'a route of peers without a client certificate',
+  'proxy-spoof': 'a certificate in a header that did not come from our reverse proxy',
+  'proxy-ambiguous': 'several certificates in the headers of the reverse proxy, or a name that only looks alike',
+  'proxy-malformed': 'a certificate in the header of the reverse proxy that cannot be read',
   unknown: 'a certificate whose key belongs to no relationship that is trusted',
   unreadable:
     'a certificate that cannot be read: broken or repeated extensions, a critical one that nobody knows, more than 8 KiB',
