@@ -39,6 +39,7 @@ export async function startStandalone(environment: Environment): Promise<Running
   const adminToken = environment.adminToken ?? keepAdminToken(dataDir);
   const needsCertificate = !environment.web && settings.TLS_MODE === 'direct';
   const developmentCertificate = needsCertificate ? await keepDevelopmentCertificate(dataDir, origin.host) : undefined;
+  const web = environment.web ?? developmentCertificate;
   const database = await openDatabase(environment);
   const options: FederationOptions = {
     ...federationOptions(environment),
@@ -51,7 +52,7 @@ export async function startStandalone(environment: Environment): Promise<Running
     const federation = await startFederationServer(serverModule(environment, options), {
       federation: options,
       listen: environment.listen,
-      web: environment.web ?? developmentCertificate,
+      web,
       logLevel: settings.LOG_LEVEL,
     });
     // For operators and scripts to look at; the one that counts lies sealed in the database.
