@@ -27,7 +27,7 @@ const answer = (status: number, body?: unknown): PeerAnswer => ({
   body,
   bodyBytes: 0,
   serverPin: THEIRS,
-  serverValidUntil: new Date(AT),
+  serverValidUntil: AT,
 });
 
 /** Their clock, so many milliseconds after the middle of our call. */
