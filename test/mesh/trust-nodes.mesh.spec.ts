@@ -16,10 +16,7 @@ describe('a change of trust on one node', () => {
 
   beforeAll(async () => {
     const authority = await CertificateAuthority.create('Test CA');
-    [cloud, peer] = await Promise.all([
-      TestCloud.start({ name: 'a', authority }),
-      hostileAt('b.localhost', authority),
-    ]);
+    [cloud, peer] = await Promise.all([TestCloud.start({ name: 'a', authority }), hostileAt('b.localhost', authority)]);
     second = await cloud.anotherNode();
     there = `https://${cloud.host}:${second.describe().ports.public}`;
   });
