@@ -3,7 +3,7 @@ import { AuditTrail } from '../audit/audit-trail.js';
 import { OwnCloud } from '../host/own-cloud.js';
 import { ValidationFailed } from '../kernel/federation-error.js';
 import { HORIZON, Outbox } from '../outbox/outbox.js';
-import { Transactions } from '../persistence/transactions.js';
+import { PeerKeys } from './peer-keys.js';
 import type { RelationshipRow, TrustRequestRow } from './relationship.entity.js';
 import { type EndState, RelationshipLife, requestCode } from './relationship-life.js';
 import { TrustRequests } from './trust-requests.js';
@@ -16,7 +16,7 @@ export class AnswerRequest {
     private readonly life: RelationshipLife,
     private readonly outbox: Outbox,
     private readonly cloud: OwnCloud,
-    private readonly transactions: Transactions,
+    private readonly peerKeys: PeerKeys,
     private readonly audit: AuditTrail,
   ) {}
 
@@ -56,13 +56,9 @@ export class AnswerRequest {
     return this.send(request, relationshipId, 'rejected', true);
   }
 
-  /** Whether the key of a request is the key of another relationship. */
-  async isPinTaken(pin: string, except?: string): Promise<boolean> {
-    const rows = await this.transactions.query(
-      `select id from federation.relationship where pin = $1 and id <> $2 and state in ('TRUSTED', 'SUSPENDED')`,
-      [pin, except ?? ''],
-    );
-    return rows.length > 0;
+  /** Whether the key of a request is a key of another relationship. */
+  isPinTaken(pin: string, except?: string): Promise<boolean> {
+    return this.peerKeys.isTaken(pin, except);
   }
 
   private recordCrossing(request: TrustRequestRow, { id, origin }: RelationshipRow): Promise<void> {

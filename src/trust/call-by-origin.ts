@@ -21,7 +21,7 @@ export class CallByOrigin {
   ) {}
 
   async attempt(row: RelationshipRow, call: PeerRequest): Promise<Attempt> {
-    const attempt = await attemptCall(this.client, this.endpoints.of(row), call);
+    const attempt = await attemptCall(this.client, await this.endpoints.of(row), call);
     if (row.endpoint !== row.origin || attempt.kind !== 'retry' || attempt.reason !== 'refused-401') return attempt;
     const reading = await this.documents.read(row.id, row.origin);
     if (reading.kind !== 'read' || reading.endpoint.equals(Origin.parse(row.origin))) return attempt;

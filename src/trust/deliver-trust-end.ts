@@ -36,7 +36,7 @@ export class DeliverTrustEnd extends DeliveryHandler<EndMeaning> {
     const request = meaning.request === undefined ? null : await this.requests.find(meaning.request);
     return attemptCall(
       this.client,
-      request ? this.endpoints.ofRequest(request) : this.endpoints.of(row),
+      request ? this.endpoints.ofRequest(request) : await this.endpoints.of(row),
       { method: 'DELETE', path: '/federation/trust', body: { relationship: reference, reason } },
       { alsoFinal: [401] },
     );

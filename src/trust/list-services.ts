@@ -5,6 +5,7 @@ import { NotFound, ValidationFailed } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { momentText, type Page, pageOf, parseCursor, parseLimit } from '../persistence/keyset.js';
 import { Transactions } from '../persistence/transactions.js';
+import { OWN_KEY_MISSED } from './own-rotation.entity.js';
 import type { PeerPolicy } from './relationship.entity.js';
 import type { LastTestDto } from './service-test.dto.js';
 import type { ServiceDto } from './services.dto.js';
@@ -32,7 +33,13 @@ const WITH_NEXT_ATTEMPT = `
      and s.state <> 'SUSPENDED') as next_attempt,
     (select d.reason from federation.delivery d where d.peer = s.id and d.state = 'waiting' and d.reason is not null
      order by d.due_at limit 1) as delivery_reason,
-    (select jsonb_strip_nulls(to_jsonb(t)) from federation.relationship_test t where t.relationship_id = s.id) as last_test
+    (select jsonb_strip_nulls(to_jsonb(t)) from federation.relationship_test t where t.relationship_id = s.id) as last_test,
+    (select jsonb_build_object('fingerprint', k.pin, 'switchBy', k.switch_by) from federation.relationship_key k
+     where k.relationship_id = s.id and k.role = 'announced') as announced,
+    (select jsonb_build_object('fingerprint', p.pin, 'certificate', p.certificate, 'at', p.at, 'network', p.network)
+     from federation.presented_key p where p.relationship_id = s.id and p.pin <> s.fingerprint) as presented,
+    exists (select from federation.alert a
+      where a.peer = s.id and a.kind = '${OWN_KEY_MISSED}' and a.settled_at is null) as missed_our_key
   from (${SERVICES}) s`;
 
 export interface ServicesQuery {
@@ -88,6 +95,9 @@ export class ListServices {
       nextAttempt: row.next_attempt?.toISOString() ?? null,
       fingerprint: row.fingerprint,
       certificateUntil: row.certificate && new Date(new X509Certificate(row.certificate).validTo).toISOString(),
+      announced: row.announced && { ...row.announced, switchBy: isoText(row.announced.switchBy) },
+      presented: row.presented && { ...row.presented, at: isoText(row.presented.at) },
+      missedOurKey: row.missed_our_key,
       domains: [...new Set([...own, ...having('effective')])],
       proposedDomains: having('proposed').filter((domain) => domain !== host),
       trustedByHand: row.by_hand,
@@ -107,7 +117,12 @@ function isFlag(value: unknown, name: string): boolean {
 }
 
 function lastTest({ at, ok, step, reason }: LastTestDto): LastTestDto {
-  return { at: new Date(at).toISOString(), ok, step, reason };
+  return { at: isoText(at), ok, step, reason };
+}
+
+/** Moments inside of JSON come as PostgreSQL spells them. */
+function isoText(moment: string): string {
+  return new Date(moment).toISOString();
 }
 
 interface ServiceRow {
@@ -123,6 +138,9 @@ interface ServiceRow {
   readonly since: Date;
   readonly fingerprint: string | null;
   readonly certificate: string | null;
+  readonly announced: ServiceDto['announced'];
+  readonly presented: ServiceDto['presented'];
+  readonly missed_our_key: boolean;
   readonly domains: Record<string, string>;
   readonly by_hand: boolean;
   readonly policy: PeerPolicy;

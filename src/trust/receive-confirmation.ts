@@ -88,7 +88,7 @@ export class ReceiveConfirmation {
       await this.answerRequest.abandon(row, 'REJECTED', 'FINGERPRINT_MISMATCH');
       return undefined;
     }
-    if (await this.relationships.byPin(pin)) throw new StateConflict('this key belongs to another relationship');
+    if (await this.answerRequest.isPinTaken(pin)) throw new StateConflict('this key belongs to another relationship');
     const { displayName, domains, endpoint } = introduction;
     const proof = { pin, certificate: certificate.certificate, endpoint: endpoint.toString(), displayName, domains };
     await this.life.trust(row, proof, { codeUsedBy: pin });

@@ -5,18 +5,21 @@ import type { FederatedAddress } from '../kernel/federated-address.js';
 import { NotFound } from '../kernel/federation-error.js';
 import { Origin } from '../kernel/origin.js';
 import { Transactions } from '../persistence/transactions.js';
-import { type Judged, JudgedCopies } from './judged-copies.js';
+import { type Judged, JudgedCopies, type JudgedKey } from './judged-copies.js';
 import { type RelationshipDomainRow, RelationshipRow } from './relationship.entity.js';
+import type { KeyRole } from './relationship-key.entity.js';
 import { CallerNotTrusted, CapabilityRefused, PeerSuspended } from './trust-errors.js';
 import { type Capability, TrustedPeer } from './trusted-peer.js';
 
 const ENDED = ['REVOKED', 'REJECTED'] as const;
 
+/** By a key that holds now, whichever of the peer's keys it is. */
 const JUDGED = `
-  select r.id, r.origin, r.pin, r.policy, r.own_reference, r.peer_reference, r.state,
+  select r.id, r.origin, k.pin, k.role, r.certificate, r.policy, r.own_reference, r.peer_reference, r.state,
     array(select d.domain from federation.relationship_domain d
           where d.relationship_id = r.id and d.status = 'effective') as domains
-  from federation.relationship r`;
+  from federation.relationship_key k join federation.relationship r on r.id = k.relationship_id
+  where k.pin = $1 and (k.valid_until is null or k.valid_until > now())`;
 
 /**
  * Key of a fair queue before each row. Row locks are not fair: a peer that keeps enough calls under way, all of which share
@@ -34,12 +37,10 @@ export class Relationships {
   ) {}
 
   /** The relationship that this key belongs to and that has not ended, for a verdict. One indexed read. */
-  async byPin(pin: string): Promise<Judged | undefined> {
-    const [row] = await this.transactions.query<JudgedRow>(
-      `${JUDGED} where r.pin = $1 and r.state in ('TRUSTED', 'SUSPENDED')`,
-      [pin],
-    );
-    return row && this.judgedRow(row);
+  async byPin(pin: string): Promise<JudgedKey | undefined> {
+    const sql = `${JUDGED} and r.state in ('TRUSTED', 'SUSPENDED')`;
+    const [row] = await this.transactions.query<JudgedRow>(sql, [pin]);
+    return row && { ...this.judgedRow(row), role: row.role, certificate: row.certificate };
   }
 
   /** Peers in whose effective domains the address lies, suspended ones too. Two clouds on one host may both claim it. */
@@ -130,8 +131,8 @@ export class Relationships {
   async hold(peer: TrustedPeer): Promise<Judged | undefined> {
     await this.transactions.query(`select pg_advisory_xact_lock_shared(${QUEUE('$1')})`, [peer.id]);
     const [row] = await this.transactions.query<JudgedRow>(
-      `${JUDGED} where r.id = $1 and r.pin = $2 and r.state in ('TRUSTED', 'SUSPENDED') for share of r`,
-      [peer.id, peer.pin],
+      `${JUDGED} and r.id = $2 and r.state in ('TRUSTED', 'SUSPENDED') for share of r`,
+      [peer.pin, peer.id],
     );
     return row && this.judgedRow(row);
   }
@@ -153,6 +154,8 @@ interface JudgedRow {
   readonly id: string;
   readonly origin: string;
   readonly pin: string;
+  readonly role: KeyRole;
+  readonly certificate: string | null;
   readonly policy: RelationshipRow['policy'];
   readonly own_reference: string;
   readonly peer_reference: string | null;

@@ -17,9 +17,17 @@ import { AddService } from './add-service.js';
 import { ChangeService } from './change-service.js';
 import { EndService } from './end-service.js';
 import { ListServices } from './list-services.js';
+import { ReapproveService } from './reapprove-service.js';
 import { RejectService } from './reject-service.js';
 import { TestedServiceDto } from './service-test.dto.js';
-import { AcceptServiceDto, AddServiceDto, ChangeServiceDto, ServiceDto, ServiceListDto } from './services.dto.js';
+import {
+  AcceptServiceDto,
+  AddServiceDto,
+  ChangeServiceDto,
+  ReapproveServiceDto,
+  ServiceDto,
+  ServiceListDto,
+} from './services.dto.js';
 import { ADD_SERVICE_EXAMPLES } from './services.examples.js';
 import { TestService } from './test-service.js';
 
@@ -36,6 +44,7 @@ export class ServicesController {
     private readonly changeService: ChangeService,
     private readonly endService: EndService,
     private readonly testService: TestService,
+    private readonly reapproveService: ReapproveService,
   ) {}
 
   /** List the clouds we trust, have asked, or were asked by; newest first. */
@@ -106,6 +115,24 @@ export class ServicesController {
   @ApiConflictResponse({ type: ErrorBodyDto, description: 'STATE_CONFLICT: it has ended, or waits for your answer' })
   test(@Param('id') id: string): Promise<TestedServiceDto> {
     return this.testService.execute(id);
+  }
+
+  /** Re-approve a peer that has another key now. Compare its fingerprint with its operator first; the old key ends at once. */
+  @Post(':id/reapprove')
+  @HttpCode(200)
+  @ApiOkResponse({ type: ServiceDto })
+  @ApiConflictResponse({
+    type: ErrorBodyDto,
+    description:
+      'STATE_CONFLICT: the fingerprint is not the one presented (both are in `fingerprint` and `presented` of the service), ' +
+      'nothing was presented, the key is in use elsewhere, or there is no trust',
+  })
+  async reapprove(
+    @Param('id') id: string,
+    @Body(JsonBody.of(ReapproveServiceDto)) body: ReapproveServiceDto,
+  ): Promise<ServiceDto> {
+    await this.reapproveService.execute(id, body);
+    return this.listServices.one(id);
   }
 
   /** Say which domains a peer may speak for, what holds for it alone, what it is called, whom to tell, when to review it. */

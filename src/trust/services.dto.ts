@@ -74,6 +74,22 @@ export class SuspendServiceDto {
   reason?: string;
 }
 
+/** A peer's other key, as compared with its operator. */
+export class ReapproveServiceDto {
+  /**
+   * Of the key that it has now, as its operator told you.
+   * @example "sha256:GKaqLM1UY6xCYF4eLG_h-MwcdxwR4PCHTPXRpa0Xr3k"
+   */
+  @Matches(FINGERPRINT)
+  fingerprint: string;
+
+  /** Its federation certificate, one PEM block. Left out: the one that was presented last. */
+  @IfGiven()
+  @IsString()
+  @MaxBytes(16_384)
+  certificate?: string;
+}
+
 export class ChangeServiceDto {
   /**
    * All domains beside its host that the peer may speak for; left out: as they are.
@@ -132,6 +148,38 @@ class ProposedDto {
   securityContact: string | null;
 }
 
+/** A key that the peer has announced: the present one goes on until it is seen. */
+export class AnnouncedKeyDto {
+  /** @example "sha256:GKaqLM1UY6xCYF4eLG_h-MwcdxwR4PCHTPXRpa0Xr3k" */
+  fingerprint: string;
+  /**
+   * When the peer will have switched.
+   * @example "2026-12-01T12:00:00.000Z"
+   */
+  switchBy: string;
+}
+
+/**
+ * A key that was shown with the peer's name and never announced. Anybody can make such a certificate: compare the
+ * fingerprint with the peer's operator by telephone before you re-approve it.
+ */
+export class PresentedKeyDto {
+  /** @example "sha256:GKaqLM1UY6xCYF4eLG_h-MwcdxwR4PCHTPXRpa0Xr3k" */
+  fingerprint: string;
+  /** PEM. */
+  certificate: string;
+  /**
+   * When it was shown last.
+   * @example "2026-11-23T12:00:00.000Z"
+   */
+  at: string;
+  /**
+   * Where it came from: an IPv4 address or an IPv6 /64.
+   * @example "192.0.2.7/32"
+   */
+  network: string;
+}
+
 /** A cloud, and how we stand with it. */
 export class ServiceDto {
   /** @example "kJ2mX1s0vQw9ZbT4yL7cR3nD" */
@@ -166,6 +214,20 @@ export class ServiceDto {
    * @example "sha256:m5cVbQ0fXo1s7sJfJm3vZt4oWfQmTqk8kq0a1b2c3d4"
    */
   fingerprint: string | null;
+  @ApiProperty({ type: AnnouncedKeyDto, nullable: true, example: null, description: 'The key that it will change to.' })
+  announced: AnnouncedKeyDto | null;
+  @ApiProperty({
+    type: PresentedKeyDto,
+    nullable: true,
+    example: null,
+    description: 'Another key that was shown in its name. Proves nothing: compare it by telephone.',
+  })
+  presented: PresentedKeyDto | null;
+  /**
+   * Whether it missed the change of our own key, so that its operator has to re-approve us.
+   * @example false
+   */
+  missedOurKey: boolean;
   /**
    * Until when the certificate with that key lasts.
    * @example "2027-11-23T12:00:00.000Z"

@@ -1,5 +1,5 @@
 /** A certificate made for this page, until 2125. Nobody holds its key: to trust it lets nobody in. */
-const CERTIFICATE = [
+export const CERTIFICATE = [
   '-----BEGIN CERTIFICATE-----',
   'MIIBhzCCASygAwIBAgIEXA/+4TAKBggqhkjOPQQDAjAbMRkwFwYDVQQDExBjbG91',
   'ZDMubG9jYWxob3N0MCAXDTI1MDEwMTAwMDAwMFoYDzIxMjUwMTAxMDAwMDAwWjAb',

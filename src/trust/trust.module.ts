@@ -26,6 +26,7 @@ import { HandshakeController, TrustController } from './handshake.controller.js'
 import { ReadIntroduction } from './introduction.js';
 import { JudgeCaller } from './judge-caller.js';
 import { JudgedCopies } from './judged-copies.js';
+import { KEY_ACTS, KEY_CONTROLLERS, KEY_ENTITIES } from './key-changes.js';
 import { ListServices } from './list-services.js';
 import { TrustEndHandlers } from './on-trust-ended.js';
 import { OwnIdentity } from './own-identity.js';
@@ -117,7 +118,7 @@ const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, D
 /** Global: every route of a peer stands behind its guard. */
 @Global()
 @Module({
-  imports: [DiscoveryModule, TypeOrmModule.forFeature(ENTITIES, CONNECTION)],
+  imports: [DiscoveryModule, TypeOrmModule.forFeature([...ENTITIES, ...KEY_ENTITIES], CONNECTION)],
   controllers: [
     PeerDocumentController,
     HandshakeController,
@@ -125,8 +126,9 @@ const DELIVERIES = [DeliverTrustRequest, DeliverConfirmation, DeliverTrustEnd, D
     ServicesController,
     SuspensionController,
     ProfileController,
+    ...KEY_CONTROLLERS,
   ],
-  providers: [...SHARED, ...ACTS, ...DELIVERIES],
+  providers: [...SHARED, ...ACTS, ...KEY_ACTS, ...DELIVERIES],
   exports: [...SHARED, AddService, AcceptService, RejectService, EndService, ApproveDomains, ListServices],
 })
 export class TrustModule {}

@@ -9,6 +9,8 @@ export const REFUSALS = [
   'proxy-ambiguous',
   'proxy-malformed',
   'unknown',
+  // Unknown too, in a certificate that names a peer.
+  'key-unannounced',
   ...CERTIFICATE_FAULTS,
   'wrong-name',
   'not-yet-valid',

@@ -19,6 +19,7 @@ const ROUTES = {
     ['POST', '/federation/trust-confirmations'],
     ['POST', '/federation/trust-cancellations'],
     ['DELETE', '/federation/trust'],
+    ['PUT', '/federation/trust/certificate'],
   ],
   bearer: [
     ['GET', '/admin/services'],

@@ -30,6 +30,7 @@ const ROUTES = [
   ['GET', '/ocm/notifications'],
   ['GET', '/ocm/notifications/x'],
   ['DELETE', '/federation/trust'],
+  ['PUT', '/federation/trust/certificate'],
   ['POST', '/federation/ping'],
   ['PUT', '/federation/trust/profile'],
 ] as const;
@@ -247,8 +248,9 @@ describe('the guard of peer routes', () => {
     for (const reason of ['no-certificate', 'expired', 'not-yet-valid']) {
       expect(counted.get(reason), reason).toBeGreaterThanOrEqual(ROUTES.length);
     }
-    // Unknown key, another authority, and the five states.
-    expect(counted.get('unknown')).toBeGreaterThanOrEqual(7 * ROUTES.length);
+    // The five states; an unknown key and another authority with the name of the peer.
+    expect(counted.get('unknown')).toBeGreaterThanOrEqual(5 * ROUTES.length);
+    expect(counted.get('key-unannounced')).toBeGreaterThanOrEqual(2 * ROUTES.length);
     expect(counted.get('wrong-name')).toBeGreaterThanOrEqual(2 * ROUTES.length);
     expect(counted.get('not-a-dns-name')).toBeGreaterThanOrEqual(6 * ROUTES.length);
     expect(counted.get('several-names')).toBeGreaterThanOrEqual(2 * ROUTES.length);

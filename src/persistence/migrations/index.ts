@@ -6,6 +6,7 @@ import { ForgottenAccounts1795100000310 } from './1795100000310-forgotten-accoun
 import { Alerts1795200000050 } from './1795200000050-alerts.js';
 import { Life1795200000100 } from './1795200000100-life.js';
 import { Network1795200000200 } from './1795200000200-network.js';
+import { Rotation1795200000300 } from './1795200000300-rotation.js';
 import { CertificateWatch1795200000500 } from './1795200000500-certificate-watch.js';
 
 /** In the order of their timestamps. Expand first; contract a release later. */
@@ -18,5 +19,6 @@ export const MIGRATIONS = [
   Alerts1795200000050,
   Life1795200000100,
   Network1795200000200,
+  Rotation1795200000300,
   CertificateWatch1795200000500,
 ];
