@@ -115,9 +115,11 @@ async function listenForPeers(
   address: ListenAddress,
 ): Promise<number | undefined> {
   if (!cloud.hasFederationListener || 'socket' in address) return undefined;
-  const identity = app.get(OwnIdentity, { strict: false }).current();
+  const identity = app.get(OwnIdentity, { strict: false });
   const { host, port, federationPort } = address;
-  return portOf(await adapter.listenForPeers(identity, { host, port: federationPort ?? port + 1 }));
+  const listener = await adapter.listenForPeers(identity.current(), { host, port: federationPort ?? port + 1 });
+  identity.onChange((changed) => adapter.showToPeers(changed));
+  return portOf(listener);
 }
 
 function listen(app: NestFastifyApplication, address: ListenAddress): Promise<unknown> {

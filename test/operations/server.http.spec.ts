@@ -89,7 +89,7 @@ async function start(options: Partial<FederationOptions> = {}): Promise<RunningF
       DescribeSelf,
       { provide: OwnCloud, useValue: new OwnCloud(all) },
       { provide: Transactions, useValue: { query: () => database.answer() } },
-      { provide: OwnIdentity, useValue: { current: identity } },
+      { provide: OwnIdentity, useValue: { current: identity, onChange: () => undefined } },
     ],
   })
   class HostModule {}
