@@ -10,18 +10,25 @@ import { InstallationRow, OwnKeyRow } from './own-key.entity.js';
 /** Extended key usages: id-kp-clientAuth, id-kp-serverAuth (RFC 5280 section 4.2.1.12). */
 const USAGES = ['1.3.6.1.5.5.7.3.2', '1.3.6.1.5.5.7.3.1'];
 
+/** Milliseconds from begin to end of a certificate of `makeSelfSignedCertificate`. */
+const MADE_FOR = (365 * 24 * 60 + 5) * 60_000;
+
 /** Our federation certificate with its key, and the pin that peers know us by. */
 export interface Identity extends ClientCredential {
   readonly pin: string;
+  /** Whether we made the certificate, so that we may renew it. */
+  readonly madeHere: boolean;
 }
 
 /**
  * Who we are to peers. Made or imported at first start; from then on it lies sealed in the database, so that all nodes
- * share it. Refuses to start under a seal key that is not the database's.
+ * share it, and each node notices within about a second when it has changed there (`WatchIdentity`). Refuses to start under
+ * a seal key that is not the database's.
  */
 @Injectable()
 export class OwnIdentity implements OnModuleInit {
   private identity: Identity | undefined;
+  private readonly listeners: ((identity: Identity) => void)[] = [];
 
   constructor(
     private readonly transactions: Transactions,
@@ -32,6 +39,24 @@ export class OwnIdentity implements OnModuleInit {
   current(): Identity {
     if (!this.identity) throw new Error('the federation identity is not loaded yet');
     return this.identity;
+  }
+
+  /** For what shows the certificate and has to be told of another one. */
+  onChange(listener: (identity: Identity) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Takes over what the database has by now. */
+  async reload(): Promise<void> {
+    const [now] = await this.transactions.query<{ pin: string; certificate: string }>(
+      'select pin, certificate from federation.own_key where retired_at is null',
+    );
+    const known = this.current();
+    if (!now || (now.pin === known.pin && now.certificate === known.certificate)) return;
+    const identity = await this.load();
+    if (!identity) return;
+    this.identity = identity;
+    for (const listener of this.listeners) listener(identity);
   }
 
   async onModuleInit(): Promise<void> {
@@ -64,17 +89,20 @@ export class OwnIdentity implements OnModuleInit {
       .where('key.retired_at is null')
       .getOne();
     if (!row) return undefined;
-    const privateKey = this.cloud.sealKey.open(row.privateKeySealed, sealContext(row.pin));
-    this.checkName(new X509Certificate(row.certificate), 'the federation certificate in the database');
-    return { certificate: row.certificate, privateKey, pin: row.pin };
+    const { pin, certificate } = row;
+    const privateKey = this.cloud.sealKey.open(row.privateKeySealed, ownKeySeal(pin));
+    this.checkName(new X509Certificate(certificate), 'the federation certificate in the database');
+    return { certificate, privateKey, pin, madeHere: isMadeHere(row) };
   }
 
   private async create(): Promise<Identity> {
-    const { certificate, privateKey } = this.cloud.options.federationCertificate ?? (await this.make());
+    const given = this.cloud.options.federationCertificate;
+    const { certificate, privateKey } = given ?? (await this.make());
     const pin = this.checkedPin(certificate, privateKey);
-    const privateKeySealed = this.cloud.sealKey.seal(privateKey, sealContext(pin));
-    await this.transactions.repository(OwnKeyRow).insert({ pin, certificate, privateKeySealed });
-    return { certificate, privateKey, pin };
+    const privateKeySealed = this.cloud.sealKey.seal(privateKey, ownKeySeal(pin));
+    const madeHere = given === undefined;
+    await this.transactions.repository(OwnKeyRow).insert({ pin, certificate, privateKeySealed, madeHere });
+    return { certificate, privateKey, pin, madeHere };
   }
 
   private async make() {
@@ -107,6 +135,14 @@ export class OwnIdentity implements OnModuleInit {
   }
 }
 
-function sealContext(pin: string): SealContext {
+/** How a key of ours is sealed, whichever table it lies in. */
+export function ownKeySeal(pin: string): SealContext {
   return ['own_key', pin, ''];
+}
+
+/** Where that was not written down: signed by itself, for exactly as long as those that we make. */
+export function isMadeHere({ madeHere, certificate }: OwnKeyRow): boolean {
+  if (madeHere !== null) return madeHere;
+  const { issuer, subject, validFrom, validTo } = new X509Certificate(certificate);
+  return issuer === subject && Date.parse(validTo) - Date.parse(validFrom) === MADE_FOR;
 }

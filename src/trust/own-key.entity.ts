@@ -7,8 +7,10 @@ export class OwnKeyRow {
   @PrimaryColumn('text') pin: string;
   /** PEM. */
   @Column('text') certificate: string;
-  /** PKCS#8 PEM, sealed. */
+  /** PKCS#8 PEM, sealed; empty once it is retired. */
   @Column('text') privateKeySealed: string;
+  /** Whether we made the certificate, so that we may renew it. Null: from before this was written down. */
+  @Column('boolean', { nullable: true }) madeHere: boolean | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt: Date;
   @Column('timestamptz', { nullable: true }) retiredAt: Date | null;
 }

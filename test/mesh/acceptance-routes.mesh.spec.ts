@@ -42,11 +42,14 @@ const TABLE = `
   operator  GET HEAD             /admin/audit/refusals
   operator  GET HEAD             /admin/audit/verify
   operator  GET HEAD             /admin/self
+  operator  DELETE GET HEAD      /admin/self/certificate/rotation
+  operator  POST                 /admin/self/certificate/rotate
   operator  GET HEAD POST        /admin/services
   operator  GET HEAD POST        /admin/tokens
   operator  POST                 /admin/accounts/export
   operator  POST                 /admin/alerts/:id/settle
   operator  POST                 /admin/services/:id/accept
+  operator  POST                 /admin/services/:id/reapprove
   operator  POST                 /admin/services/:id/reject
   operator  POST                 /admin/services/:id/resume
   operator  POST                 /admin/services/:id/suspend
@@ -61,6 +64,7 @@ const TABLE = `
   peer      GET HEAD POST        /ocm/shares
   peer      GET HEAD POST        /shares
   peer      POST                 /federation/ping
+  peer      PUT                  /federation/trust/certificate
   peer      PUT                  /federation/trust/profile
   stranger  POST                 /federation/trust-cancellations
   stranger  POST                 /federation/trust-confirmations

@@ -1,9 +1,9 @@
 import { type IssuedCertificate, makeSelfSignedCertificate } from '../../src/transport/certificates.js';
-import { type TestCloud } from '../support/cloud.js';
+import type { TestCloud } from '../support/cloud.js';
 import type { CallOptions, CallResult, HostilePeer } from '../support/hostile-peer.js';
 
 /** A day in milliseconds. */
-export const DAY = 86_400_000;
+const DAY = 86_400_000;
 
 export function inDays(days: number): string {
   return new Date(Date.now() + days * DAY).toISOString();
