@@ -6,6 +6,7 @@ import { Transactions } from '../persistence/transactions.js';
 import { certificateStage } from './certificate-stage.js';
 import { type CertificateInUse, CertificatesInUse } from './certificates-in-use.js';
 import { CertificatesSeen } from './certificates-seen.js';
+import { OwnIdentity } from './own-identity.js';
 
 const HOUR_MS = 3_600_000;
 const KIND = 'certificate-ending';
@@ -27,10 +28,12 @@ export class CertificateWatch implements OnApplicationBootstrap, BeforeApplicati
     private readonly alerts: Alerts,
     private readonly inUse: CertificatesInUse,
     private readonly seen: CertificatesSeen,
+    private readonly identity: OwnIdentity,
   ) {}
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => this.wake(), HOUR_MS).unref();
+    this.identity.onChange(() => this.wake());
     this.wake();
   }
 

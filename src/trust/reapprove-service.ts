@@ -9,9 +9,9 @@ import { Transactions } from '../persistence/transactions.js';
 import { readCertificateOf } from './certificate-by-hand.js';
 import { PeerKeys } from './peer-keys.js';
 import { PresentedKeys } from './presented-keys.js';
+import type { ReapproveServiceDto } from './reapprove.dto.js';
 import type { RelationshipRow } from './relationship.entity.js';
 import { Relationships } from './relationships.js';
-import type { ReapproveServiceDto } from './services.dto.js';
 import { TrustRequests } from './trust-requests.js';
 
 /**

@@ -17,17 +17,11 @@ import { AddService } from './add-service.js';
 import { ChangeService } from './change-service.js';
 import { EndService } from './end-service.js';
 import { ListServices } from './list-services.js';
+import { ReapproveServiceDto } from './reapprove.dto.js';
 import { ReapproveService } from './reapprove-service.js';
 import { RejectService } from './reject-service.js';
 import { TestedServiceDto } from './service-test.dto.js';
-import {
-  AcceptServiceDto,
-  AddServiceDto,
-  ChangeServiceDto,
-  ReapproveServiceDto,
-  ServiceDto,
-  ServiceListDto,
-} from './services.dto.js';
+import { AcceptServiceDto, AddServiceDto, ChangeServiceDto, ServiceDto, ServiceListDto } from './services.dto.js';
 import { ADD_SERVICE_EXAMPLES } from './services.examples.js';
 import { TestService } from './test-service.js';
 

@@ -5,6 +5,7 @@ import { IsOneLine, MaxBytes } from '../ocm/validation/text-rules.js';
 import { Nested } from '../ocm/validation/validate-body.js';
 import { PeerPolicyDto } from './peer-policy.dto.js';
 import { IsDisplayName, IsSecurityContact } from './profile-rules.js';
+import { AnnouncedKeyDto, PresentedKeyDto } from './service-keys.dto.js';
 import { LastTestDto } from './service-test.dto.js';
 
 export const FINGERPRINT = /^sha256:[A-Za-z0-9_-]{43}$/;
@@ -74,22 +75,6 @@ export class SuspendServiceDto {
   reason?: string;
 }
 
-/** A peer's other key, as compared with its operator. */
-export class ReapproveServiceDto {
-  /**
-   * Of the key that it has now, as its operator told you.
-   * @example "sha256:GKaqLM1UY6xCYF4eLG_h-MwcdxwR4PCHTPXRpa0Xr3k"
-   */
-  @Matches(FINGERPRINT)
-  fingerprint: string;
-
-  /** Its federation certificate, one PEM block. Left out: the one that was presented last. */
-  @IfGiven()
-  @IsString()
-  @MaxBytes(16_384)
-  certificate?: string;
-}
-
 export class ChangeServiceDto {
   /**
    * All domains beside its host that the peer may speak for; left out: as they are.
@@ -146,38 +131,6 @@ class ProposedDto {
   displayName: string | null;
   @ApiProperty({ type: String, nullable: true, example: null })
   securityContact: string | null;
-}
-
-/** A key that the peer has announced: the present one goes on until it is seen. */
-export class AnnouncedKeyDto {
-  /** @example "sha256:GKaqLM1UY6xCYF4eLG_h-MwcdxwR4PCHTPXRpa0Xr3k" */
-  fingerprint: string;
-  /**
-   * When the peer will have switched.
-   * @example "2026-12-01T12:00:00.000Z"
-   */
-  switchBy: string;
-}
-
-/**
- * A key that was shown with the peer's name and never announced. Anybody can make such a certificate: compare the
- * fingerprint with the peer's operator by telephone before you re-approve it.
- */
-export class PresentedKeyDto {
-  /** @example "sha256:GKaqLM1UY6xCYF4eLG_h-MwcdxwR4PCHTPXRpa0Xr3k" */
-  fingerprint: string;
-  /** PEM. */
-  certificate: string;
-  /**
-   * When it was shown last.
-   * @example "2026-11-23T12:00:00.000Z"
-   */
-  at: string;
-  /**
-   * Where it came from: an IPv4 address or an IPv6 /64.
-   * @example "192.0.2.7/32"
-   */
-  network: string;
 }
 
 /** A cloud, and how we stand with it. */

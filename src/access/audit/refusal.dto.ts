@@ -11,6 +11,7 @@ export const REFUSAL_REASONS: Readonly<Record<string, string>> = {
   unreadable:
     'a certificate that cannot be read: broken or repeated extensions, a critical one that nobody knows, more than 8 KiB',
   'no-name': 'no subjectAltName; a common name counts for nothing',
+  'key-unannounced': 'an unknown key, in a certificate that names the host of a peer',
   'several-names': 'more than one DNS name',
   wildcard: 'a DNS name with a star',
   'not-a-dns-name': 'addresses, URIs or e-mail addresses only, or a DNS name in a spelling that is none',
