@@ -7,6 +7,14 @@ import { PresentedKeyRow } from './relationship-key.entity.js';
 /** An alert's kind: somebody who names a peer's host shows a key that was not announced. */
 const UNANNOUNCED = 'peer-key-unannounced';
 
+const KEEP = `
+  insert into federation.presented_key (relationship_id, pin, certificate, network)
+  select r.id, $2, $3, $4 from federation.relationship r
+  where r.id = $1 and r.state in ('TRUSTED', 'SUSPENDED') for share of r
+  on conflict (relationship_id) do update
+  set pin = excluded.pin, certificate = excluded.certificate, network = excluded.network, at = now()
+  returning relationship_id`;
+
 /** A relationship that a certificate may belong to, by the host that it names. */
 export interface Candidate {
   readonly id: string;
@@ -29,12 +37,9 @@ export class PresentedKeys {
   /** @param origins of everybody whom the certificate may belong to: one host may carry two clouds */
   async keep(candidate: Candidate, shown: PresentedCertificate, network: string, origins: string): Promise<void> {
     const { id, pin: known } = candidate;
-    await this.transactions.query(
-      `insert into federation.presented_key (relationship_id, pin, certificate, network) values ($1, $2, $3, $4)
-       on conflict (relationship_id) do update
-       set pin = excluded.pin, certificate = excluded.certificate, network = excluded.network, at = now()`,
-      [id, shown.pin, shown.certificate, network],
-    );
+    const kept = await this.transactions.query(KEEP, [id, shown.pin, shown.certificate, network]);
+    // It has ended since, and with it all its alerts.
+    if (kept.length === 0) return;
     const details = { known, presented: shown.pin, network, mayBe: origins, advice: ADVICE };
     await this.alerts.raise({ kind: UNANNOUNCED, subject: `service:${id}`, peer: id, level: 'critical', details });
   }

@@ -9,6 +9,7 @@ import { PeerClient } from '../../src/transport/peer-client.js';
 import { JudgedCopies } from '../../src/trust/judged-copies.js';
 import { OwnIdentity } from '../../src/trust/own-identity.js';
 import { PeerEndpoints } from '../../src/trust/peer-endpoints.js';
+import { StartRotation } from '../../src/trust/start-rotation.js';
 import { WatchIdentity } from '../../src/trust/watch-identity.js';
 import { establishTrust, eventually, serviceOf, TestCloud } from '../support/cloud.js';
 import { call } from '../support/hostile-peer.js';
@@ -309,6 +310,14 @@ describe('our own key', () => {
     await eventually('it is refused', async () => (await progress(one)).waiting[0]?.reason === 'RESOURCE_NOT_FOUND');
     await one.json('DELETE', ROTATION);
     await stopAll(third);
+  });
+
+  it('is not changed where a proxy shows it to peers, and could not be given another', async () => {
+    const options = { proxy: { trusted: ['127.0.0.1/32'] } };
+    const proxied = await TestCloud.start({ name: 'proxied', authority, ownListener: true, options });
+    await expect(proxied.get(StartRotation).execute()).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
+    expect(await proxied.rows('select id from federation.own_rotation')).toEqual([]);
+    await stopAll(proxied);
   });
 
   describe('of a certificate that we made', () => {
