@@ -34,8 +34,8 @@ export class StartRotation {
   /** @param switchBy ISO 8601; default in seven days */
   async execute(switchBy?: string): Promise<void> {
     checkSwitch(this.cloud, 'federation');
-    const { proxy, hasFederationListener } = this.cloud;
-    if (proxy && hasFederationListener) throw new StateConflict('the proxy holds the key that peers see');
+    const { proxy, endpoint, origin } = this.cloud;
+    if (proxy && !endpoint.equals(origin)) throw new StateConflict('the proxy holds the key that peers see');
     const moment = readSwitchBy(switchBy, await this.transactions.now());
     const next = await this.make();
     await this.transactions.run(async () => {
