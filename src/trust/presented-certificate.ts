@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { spkiPin } from '../transport/certificates.js';
+import { LeastRecentlyUsed } from '../transport/least-recently-used.js';
 import { type CertificateFault, judgeCertificate } from './certificate-fault.js';
 
 /** The client certificate of a caller, as far as verdicts need it. Possession of its key was proved in a TLS handshake. */
@@ -20,6 +21,10 @@ export interface PresentedCertificate {
 
 /** Reading a certificate costs more than a request; the socket keeps what was read. Nothing here is a verdict. */
 const read = new WeakMap<Socket, PresentedCertificate | null>();
+/** What was read of whole certificates, by their SHA-256: a peer shows the same one on every new connection. */
+const readings = new LeastRecentlyUsed<PresentedCertificate>(1_000);
+/** Bytes (DER); what is larger is read each time, so that strangers cannot fill the memory with readings. */
+const USUAL_SIZE = 4_096;
 
 /** What the other side presented in the TLS handshake of this socket. */
 export function presentedCertificate(socket: Socket): PresentedCertificate | undefined {
@@ -33,7 +38,10 @@ export function presentedCertificate(socket: Socket): PresentedCertificate | und
 
 function readFrom(socket: Socket): PresentedCertificate | null {
   const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-  return certificate ? describeCertificate(certificate) : null;
+  if (!certificate) return null;
+  if (certificate.raw.length > USUAL_SIZE) return describeCertificate(certificate);
+  const key = certificate.fingerprint256;
+  return readings.get(key) ?? readings.set(key, describeCertificate(certificate));
 }
 
 /** What a certificate says, wherever it came from. */
