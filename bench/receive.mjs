@@ -62,7 +62,7 @@ try {
 }
 if (options.profile) {
   const { describeProfile } = await import('./receive/profile.mjs');
-  for (const line of describeProfile(folder)) say(line);
+  for (const line of describeProfile(folder, 'Self time of (c), both ways of calling it:')) say(line);
   rmSync(folder, { recursive: true, force: true });
 }
 

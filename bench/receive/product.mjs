@@ -7,6 +7,9 @@ import { callLocally } from '../../scripts/support/local-https.mjs';
 import { SERVER } from '../../scripts/support/repository.mjs';
 import { freePort, startNode, until } from './parts.mjs';
 
+/** How long a start may take on a machine that has other work, milliseconds. */
+const STARTING = 60_000;
+
 /**
  * (c) The product as it is installed, under its default settings: a peer goes through the real handshake, bob gets an
  * account over the host API. What it is allowed beyond the defaults: peers on this machine, under our test authority.
@@ -38,13 +41,17 @@ export async function startProduct({ folder, databaseUrl, authority, peer, log, 
     },
   });
   const ca = authority.certificate;
-  await until('the product is ready', async () => {
-    if (server.hasEnded()) throw new Error('the product has ended');
-    return callLocally({ url: `${url}/health/ready`, ca }).then(
-      ({ status }) => status === 200,
-      () => false,
-    );
-  });
+  await until(
+    'the product is ready',
+    async () => {
+      if (server.hasEnded()) throw new Error('the product has ended');
+      return callLocally({ url: `${url}/health/ready`, ca }).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    },
+    STARTING,
+  );
   const token = readFileSync(path.join(folder, 'admin-token'), 'utf8').trim();
   const ask = (method, where, body) => callLocally({ url: url + where, ca, method, token, body }).then(expectSuccess);
   await ask('POST', '/api/v1/accounts', { username: `bob@${host}`, displayName: 'Bob' });

@@ -7,7 +7,7 @@ const TOP = 14;
  * Where the processor time of a Node process went, from the `.cpuprofile` that it left in the folder: self time by part of
  * the program, in per cent of the time in which it was not idle. @returns {string[]} lines
  */
-export function describeProfile(folder) {
+export function describeProfile(folder, title) {
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
   if (!file) return ['no profile was written'];
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
@@ -21,10 +21,7 @@ export function describeProfile(folder) {
   const busy = [...parts.values()].reduce((sum, time) => sum + time, 0);
   const lines = [...parts].sort(([, a], [, b]) => b - a).slice(0, TOP);
   const percent = (time) => `${((time / busy) * 100).toFixed(1).padStart(5)} %`;
-  return [
-    '\nSelf time of (c), both ways of calling it:',
-    ...lines.map(([part, time]) => `  ${percent(time)}  ${part}`),
-  ];
+  return [`\n${title}`, ...lines.map(([part, time]) => `  ${percent(time)}  ${part}`)];
 }
 
 function partOf({ functionName, url }) {
