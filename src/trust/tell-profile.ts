@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { OwnCloud } from '../host/own-cloud.js';
+import { randomId } from '../kernel/ids.js';
+import { runInContext } from '../kernel/request-context.js';
 import { Outbox } from '../outbox/outbox.js';
 import { Transactions } from '../persistence/transactions.js';
 import { TRUSTED_BY_HAND } from './trusted-by-hand.js';
@@ -26,7 +28,9 @@ export class TellProfile implements OnApplicationBootstrap {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    if (this.cloud.switches.federation) await this.execute();
+    if (!this.cloud.switches.federation) return;
+    const actor = { kind: 'system', id: 'profile' } as const;
+    await runInContext({ requestId: randomId(), actor }, () => this.execute());
   }
 
   execute(): Promise<void> {

@@ -286,5 +286,7 @@ describe('what we say of ourselves', () => {
     expect((await enqueued()).filter(({ state }) => state === 'waiting')).toEqual([]);
     const [row] = await cloud.rows('select told_profile from federation.installation');
     expect(row).toEqual({ told_profile: { displayName: 'Cloud E', domains: ['a.example', 'a.localhost'] } });
+    const by = `select distinct actor_kind || ' ' || actor as by from federation.audit_entry where action = 'self.profile-changed'`;
+    expect(await cloud.rows(by)).toEqual([{ by: 'system profile' }]);
   });
 });
