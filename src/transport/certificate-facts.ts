@@ -1,7 +1,7 @@
 import 'reflect-metadata'; // before @peculiar/x509, whose injector needs it
 import type { X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { subjectNames } from './certificates.js';
+import { namesIn } from './certificates.js';
 
 /** What a certificate says, beside its key and dates. */
 export interface CertificateFacts {
@@ -41,7 +41,7 @@ export function readFacts(presented: X509Certificate): CertificateFacts {
   const signature: { readonly name?: string; readonly hash?: { readonly name?: string } } =
     certificate.signatureAlgorithm;
   return {
-    names: subjectNames(presented),
+    names: namesIn(certificate),
     isAuthority: constraints?.ca === true || (usage !== undefined && (usage & keyCertSign) !== 0),
     maySign: usage === undefined || (usage & digitalSignature) !== 0,
     purposes: certificate.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String),

@@ -29,7 +29,12 @@ export function dnsNames(certificate: X509Certificate): string[] {
 
 /** All subject alternative names, read from the bytes: the printed form of a SAN has been forged before. `dns:a.example` … */
 export function subjectNames(certificate: X509Certificate): string[] {
-  return new x509.X509Certificate(certificate.raw)
+  return namesIn(new x509.X509Certificate(certificate.raw));
+}
+
+/** The same of a certificate that has been read from its bytes. */
+export function namesIn(certificate: x509.X509Certificate): string[] {
+  return certificate
     .getExtensions(x509.SubjectAlternativeNameExtension)
     .flatMap((extension) => extension.names.items)
     .map(({ type, value }) => `${type}:${value}`);
