@@ -7,6 +7,8 @@ import { failureOf, TransportFailure } from './transport-failure.js';
 
 /** Interim (1xx) answers are of no use to us; a server that sends many wants our time. */
 const MAX_INTERIM = 16;
+/** Pieces of one body. Whoever sends a full one in more, wants our time too: each piece costs about the same. */
+const MAX_PIECES = 16_384;
 
 /** Takes in one answer. Size is capped by the HTTP client that calls us, time by whoever calls `fail`. */
 export class AnswerReader implements Dispatcher.DispatchHandler {
@@ -19,6 +21,7 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: Record<string, string> = {};
   #interim = 0;
+  #pieces = 0;
   readonly #body = new BodyBytes();
 
   /** @param connection gives the connection on which the request is being written, once it is. */
@@ -60,7 +63,8 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#body.add(chunk);
+    if (++this.#pieces > MAX_PIECES) this.fail(new TransportFailure('bad-answer', 'the body comes in too many pieces'));
+    else this.#body.add(chunk);
   }
 
   onResponseEnd(): void {
