@@ -22,7 +22,9 @@ export type Behaviour =
   | { kind: 'huge-body'; bytes?: number }
   | { kind: 'huge-headers'; bytes: number }
   /** 102 after 102, for ever. */
-  | { kind: 'interim-flood' };
+  | { kind: 'interim-flood' }
+  /** Whatever a test can think of, byte by byte. */
+  | { kind: 'bytes'; write: (socket: Socket) => void };
 
 export interface RecordedConnection {
   /** Pin of the certificate that the client showed. */
@@ -50,6 +52,8 @@ export interface HostilePeerOptions {
   readonly behaviour?: Behaviour | ((request: RecordedRequest) => Behaviour);
   /** Default: any free one. */
   readonly port?: number;
+  /** Where it listens. Default 127.0.0.1. */
+  readonly address?: string;
   /** Further options of the TLS server: another `ca` to name in the certificate request, protocol versions … */
   readonly tls?: TlsOptions;
 }
@@ -79,7 +83,14 @@ export class HostilePeer {
     server.on('request', (request, response) => void this.#answer(request, response));
   }
 
-  static async start({ host, webCertificate, behaviour, port, tls }: HostilePeerOptions): Promise<HostilePeer> {
+  static async start({
+    host,
+    webCertificate,
+    behaviour,
+    port,
+    address,
+    tls,
+  }: HostilePeerOptions): Promise<HostilePeer> {
     const server = createServer({
       cert: webCertificate.certificate,
       key: webCertificate.privateKey,
@@ -88,7 +99,7 @@ export class HostilePeer {
       ...tls,
     });
     const peer = new HostilePeer(host, await makeSelfSignedCertificate(host), server, behaviour ?? { kind: 'json' });
-    server.listen(port ?? 0, '127.0.0.1');
+    server.listen(port ?? 0, address ?? '127.0.0.1');
     await once(server, 'listening');
     return peer;
   }
@@ -194,6 +205,9 @@ function behave(behaviour: Behaviour, response: ServerResponse): void {
       return;
     case 'huge-headers':
       response.writeHead(200, { 'x-huge': 'h'.repeat(behaviour.bytes) }).end();
+      return;
+    case 'bytes':
+      behaviour.write(socket);
       return;
     case 'interim-flood':
       repeat(socket, 1, () => socket.write('HTTP/1.1 102 Processing\r\n\r\n'.repeat(8)));

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CertificateAuthority } from '../../src/transport/certificates.js';
 import type { PeerRequest } from '../../src/transport/peer-answer.js';
 import { PeerClient } from '../../src/transport/peer-client.js';
@@ -11,6 +11,7 @@ import { endpoint, lab, ourCredential, reasonOf } from './fixture.js';
 
 const DEADLINE_MS = 300;
 let peer: HostilePeer;
+
 let credential: ClientCredential;
 let client: PeerClient;
 
@@ -19,7 +20,8 @@ beforeAll(async () => {
   credential = await ourCredential();
   peer = await HostilePeer.start({ host: 'evil.localhost', webCertificate: await roots.issue('evil.localhost') });
   client = new PeerClient(lab({ extraRoots: [roots.certificate], deadlineMs: DEADLINE_MS, connectMs: 200 }));
-  await send(); // the roots are read once, which takes longer than some deadlines here
+  // The roots are read once, which takes longer than some deadlines here.
+  await vi.waitFor(() => send(), { timeout: 10_000 });
 });
 
 afterEach(() => {
@@ -58,11 +60,32 @@ describe('an answer', () => {
     expect(await send({ method: 'POST', body: {} })).toMatchObject({ status: 201, body: undefined, bodyBytes: 14 });
   });
 
-  it.each([301, 302, 303, 307, 308])('with %i is not followed', async (status) => {
-    peer.behaviour = { kind: 'redirect', status, location: `${peer.origin}/elsewhere` };
-    expect((await send({ method: 'POST', body: { token: 'secret' } })).status).toBe(status);
-    expect(peer.requests.map(({ path }) => path)).toEqual(['/']);
-  });
+  it.each([300, 301, 302, 303, 304, 305, 306, 307, 308])(
+    'with %i is not followed, wherever it leads',
+    async (status) => {
+      const elsewhere = vi.fn();
+      const other = createServer(elsewhere).listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const { port } = other.address() as { port: number };
+      const targets = [
+        `${peer.origin}/elsewhere`,
+        `https://other.localhost:${port}/`,
+        `http://127.0.0.1:${port}/`,
+        '/x',
+      ];
+      for (const method of ['GET', 'POST', 'PUT', 'DELETE'] as const) {
+        for (const location of targets) {
+          peer.behaviour = { kind: 'redirect', status, location };
+          const body = method === 'GET' ? undefined : { token: 'secret' };
+          expect(await send({ method, body })).toMatchObject({ status, headers: { location } });
+        }
+      }
+      expect(new Set(peer.requests.map(({ path }) => path))).toEqual(new Set(['/']));
+      expect(peer.requests).toHaveLength(16);
+      expect(elsewhere).not.toHaveBeenCalled();
+      other.close();
+    },
+  );
 
   it.each<[Behaviour, string]>([
     [{ kind: 'hang' }, 'timeout'],

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   CertificateAuthority,
@@ -181,6 +182,40 @@ describe('the judgement', () => {
     expect(judgeServer).toHaveBeenCalledTimes(peer.connections.length);
   });
 
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'is passed four times on four connections to a listener that issues tickets over %s',
+    async (maxVersion) => {
+      let tickets = 0;
+      const ticketing = await HostilePeer.start({
+        host: HOST,
+        webCertificate: genuine,
+        // A session that is to be kept under an id would make it issue no ticket.
+        tls: { maxVersion, sessionTimeout: 3_600, ticketKeys: Buffer.alloc(48, 7) },
+      });
+      const stranger = connectTls({
+        port: ticketing.port,
+        host: '127.0.0.1',
+        servername: HOST,
+        rejectUnauthorized: false,
+      });
+      stranger.on('session', () => tickets++).on('error', () => undefined);
+      await vi.waitFor(() => expect(tickets).toBeGreaterThan(0));
+      ticketing.dropConnections();
+      ticketing.connections.length = 0;
+      for (let round = 0; round < 4; round++) {
+        await vi.waitFor(() => send(WEB, ticketing));
+        ticketing.dropConnections();
+      }
+      expect(ticketing.connections.map(({ resumed }) => resumed)).toEqual([false, false, false, false]);
+      expect(judgeServer).toHaveBeenCalledTimes(4);
+      // The fifth connection finds another key: a resumed session would not have noticed.
+      ticketing.present(await makeSelfSignedCertificate(HOST));
+      await vi.waitFor(async () => expect(await reasonOf(send(WEB, ticketing))).toBe('tls-chain'));
+      expect(ticketing.requests).toHaveLength(4);
+      await ticketing.stop();
+    },
+  );
+
   it('ties each answer to the certificate of its own connection', async () => {
     const other = await roots.issue(HOST);
     peer.behaviour = ({ connection }) => ({ kind: 'json', body: { connection: peer.connections.indexOf(connection) } });
@@ -203,6 +238,47 @@ describe('the judgement', () => {
     expect(await reasonOf(send(WEB))).toBe('tls-chain');
     expect(peer.connections.map(({ httpBytes }) => httpBytes)).toEqual([bytes]);
   });
+});
+
+describe('two peers on one address and port', () => {
+  const A = 'a.lab.localhost';
+  const B = 'b.lab.localhost';
+
+  it.each(['web', 'pinned'] as const)(
+    'are told apart: b is refused once its certificate is replaced by the one of a (%s)',
+    async (kind) => {
+      const make = (host: string) => (kind === 'web' ? roots.issue(host) : makeSelfSignedCertificate(host));
+      const [ofA, ofB] = [await make(A), await make(B)];
+      const certificates = new Map([
+        [A, ofA],
+        [B, ofB],
+      ]);
+      const both = await HostilePeer.start({
+        host: A,
+        webCertificate: ofA,
+        tls: {
+          SNICallback: (name, done) => {
+            const { certificate, privateKey } = certificates.get(name) ?? ofA;
+            done(null, createSecureContext({ cert: certificate, key: privateKey }));
+          },
+        },
+      });
+      const call = (host: string, own: IssuedCertificate) => {
+        const to = endpoint(`https://${host}:${both.port}`, credential, kind === 'web' ? WEB : pinned(own));
+        return client.send(to, { method: 'POST', path: '/shares', body: { token: host } });
+      };
+      expect([(await call(A, ofA)).serverPin, (await call(B, ofB)).serverPin]).toEqual([pinOf(ofA), pinOf(ofB)]);
+      certificates.set(B, ofA);
+      both.connections.find(({ serverName }) => serverName === B)?.socket.destroy();
+      await vi.waitFor(async () => {
+        expect(await reasonOf(call(B, ofB))).toBe(kind === 'web' ? 'tls-name' : 'tls-pin');
+      });
+      expect((await call(A, ofA)).status).toBe(200);
+      const bodies = both.requests.map(({ body, connection }) => [JSON.parse(body).token, connection.serverName]);
+      expect(bodies).toEqual([A, B, A].map((host) => [host, host]));
+      await both.stop();
+    },
+  );
 });
 
 describe('our own certificate', () => {
