@@ -72,12 +72,7 @@ function withoutPong(answer: PeerAnswer, expected: Expected): Pick<TestStepDto, 
   }
   if (status >= 500)
     return failed('error-5xx', `it answers ${status}: something is wrong on their side; ask their operator`);
-  if (status >= 400) {
-    return failed(
-      'refused-4xx',
-      `it answers ${status}: ${authority} is not where their federation listens; ask their operator`,
-    );
-  }
+  if (status >= 400) return failed('refused-4xx', `it answers ${status}: ${refusal(status, authority)}`);
   if (status >= 300) {
     return failed(
       'bad-answer',
@@ -85,6 +80,12 @@ function withoutPong(answer: PeerAnswer, expected: Expected): Pick<TestStepDto, 
     );
   }
   return failed('bad-answer', `it answers ${status}, but in other words than ours; ${ADVICE['bad-answer']}`);
+}
+
+function refusal(status: number, authority: string): string {
+  if (status === 403) return 'their operator does not allow us this; ask why';
+  if (status === 429) return 'we call it more often than it takes from us; try again in a minute';
+  return `${authority} is not where their federation listens; ask their operator`;
 }
 
 function ourCertificate({ fingerprintSeen, relationship }: Pong, expected: Expected): TestStepDto {

@@ -141,8 +141,9 @@ describe('what a test of a peer finds', () => {
 
   it.each<[PeerAnswer, string, string]>([
     [answer(403, { message: 'SUSPENDED' }), 'refused-4xx', 'their operator has suspended us'],
-    [answer(403), 'refused-4xx', 'it answers 403'],
-    [answer(429), 'refused-4xx', 'it answers 429'],
+    [answer(403, { message: 'NOT_ALLOWED' }), 'refused-4xx', 'it answers 403: their operator does not allow us this'],
+    [answer(404), 'refused-4xx', 'it answers 404: b.example is not where their federation listens'],
+    [answer(429), 'refused-4xx', 'it answers 429: we call it more often'],
     [answer(503), 'error-5xx', 'it answers 503'],
     [answer(301), 'bad-answer', 'which leads elsewhere and is not followed'],
     [answer(204), 'bad-answer', 'in other words than ours'],
