@@ -105,16 +105,16 @@ describe('a walk to a peer', () => {
     const silent = createServer((socket) => held.push(socket)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const at = endpoint(`https://${HOST}:${(silent.address() as { port: number }).port}`, credential);
-    expect((await stepsOf(walk(clientWith({ connectMs: 150 }), at))).at(-1)).toEqual(['tls', 'timeout']);
+    expect((await stepsOf(walk(clientWith({ connectMs: 700 }), at))).at(-1)).toEqual(['tls', 'timeout']);
     // Given up by the caller, while the connection is still being opened.
-    expect((await stepsOf(walk(clientWith({ deadlineMs: 150 }), at))).at(-1)).toEqual(['tls', 'timeout']);
+    expect((await stepsOf(walk(clientWith({ deadlineMs: 700 }), at))).at(-1)).toEqual(['tls', 'timeout']);
     const never = { resolve: () => new Promise<never>(() => undefined) };
     const stuck = clientWith({ resolver: never, connectMs: 150 });
     expect(await stepsOf(walk(stuck))).toEqual([['name', 'timeout']]);
     for (const socket of held) socket.destroy();
     silent.close();
     peer.behaviour = { kind: 'hang' };
-    expect((await stepsOf(walk(clientWith({ deadlineMs: 300 })))).at(-1)).toEqual(['answer', 'timeout']);
+    expect((await stepsOf(walk(clientWith({ deadlineMs: 700 })))).at(-1)).toEqual(['answer', 'timeout']);
     peer.behaviour = { kind: 'garbage' };
     expect((await stepsOf(walk())).at(-1)).toEqual(['answer', 'bad-answer']);
   });
