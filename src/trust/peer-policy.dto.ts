@@ -86,6 +86,7 @@ export class PeerPolicyDto {
     required: false,
     nullable: true,
     type: CallRateDto,
+    example: { requestsPerMinute: 6_000 },
     description: 'How often it may call us. Default: no limit.',
   })
   @IsOptional()

@@ -21,6 +21,14 @@ function chance(seed: number): () => number {
   };
 }
 
+/** What is read of a schema in the documents. */
+interface Schema {
+  readonly $ref?: string;
+  readonly allOf?: Schema[];
+  readonly properties?: Record<string, Schema>;
+  readonly example?: unknown;
+}
+
 interface Service {
   readonly id: string;
   readonly state: string;
@@ -132,4 +140,26 @@ describe(`two processes that are killed in the middle of a handshake (seed ${SEE
     await allIsSaid();
     expect([await trustedPins(one), await trustedPins(two)]).toEqual([[await ownPin(two)], [await ownPin(one)]]);
   }, 40_000);
+
+  it('take the examples of their documents as they are', async () => {
+    const { components } = await one.json<{ components: { schemas: Record<string, Schema> } }>('GET', '/docs-json');
+    const sampleOf = (schema: Schema): unknown => {
+      if (schema.example !== undefined) return schema.example;
+      const name = (schema.$ref ?? schema.allOf?.[0]?.$ref)?.split('/').at(-1);
+      if (name !== undefined) return sampleOf(components.schemas[name] ?? {});
+      return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([key, value]) => [key, sampleOf(value)]));
+    };
+    const sample = (name: string) => sampleOf(components.schemas[name] ?? {}) as Record<string, unknown>;
+    const [service] = await services(one);
+    const path = `/admin/services/${service?.id}`;
+    const { policy, displayName, securityContact } = sample('ChangeServiceDto');
+    expect(policy).toMatchObject({ sharing: true, rate: { requestsPerMinute: 6_000 } });
+    const changed = await one.json('PATCH', path, sample('ChangeServiceDto'));
+    expect(changed).toMatchObject({ policy, displayName, securityContact });
+    expect(changed.domains).toContain('cloud2.example');
+    expect(await one.json('POST', `${path}/suspend`, sample('SuspendServiceDto'))).toMatchObject({
+      state: 'SUSPENDED',
+    });
+    expect(await one.json('POST', `${path}/resume`)).toMatchObject({ state: 'TRUSTED' });
+  });
 });

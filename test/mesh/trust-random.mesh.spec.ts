@@ -76,26 +76,30 @@ describe('two clouds whose operators do whatever comes to their mind', () => {
     if (random() < 0.4) await new Promise((resolve) => setTimeout(resolve, random() * 60));
   }
 
-  it.each(SEEDS)('trust each other or do not, never one alone (seed %i)', async (seed) => {
-    const random = chance(seed);
-    const log: string[] = [];
-    await forgetAll(a, b);
-    for (let step = 0; step < 12; step++) {
-      if (random() < 0.3) await Promise.all([act(random, log, false), act(random, log, false)]);
-      else await act(random, log, true);
-    }
-    await impatiently('all is said', [a, b], async () => {
-      const open = [];
-      for (const cloud of [a, b]) {
-        const suspended = (await services(cloud)).filter(({ state }) => state === 'SUSPENDED');
-        for (const { id } of suspended) await cloud.api('POST', `/admin/services/${id}/resume`);
-        open.push(...(await cloud.rows(`select kind from federation.delivery where state = 'waiting'`)));
+  it.each(SEEDS)(
+    'trust each other or do not, never one alone (seed %i)',
+    async (seed) => {
+      const random = chance(seed);
+      const log: string[] = [];
+      await forgetAll(a, b);
+      for (let step = 0; step < 12; step++) {
+        if (random() < 0.3) await Promise.all([act(random, log, false), act(random, log, false)]);
+        else await act(random, log, true);
       }
-      return open.length === 0;
-    });
-    const [byA, byB] = [await trustedPins(a), await trustedPins(b)];
-    expect([byA, byB], log.join('\n')).toEqual(
-      byA.length > 0 ? [[{ pin: b.fingerprint }], [{ pin: a.fingerprint }]] : [[], []],
-    );
-  });
+      await impatiently('all is said', [a, b], async () => {
+        const open = [];
+        for (const cloud of [a, b]) {
+          const suspended = (await services(cloud)).filter(({ state }) => state === 'SUSPENDED');
+          for (const { id } of suspended) await cloud.api('POST', `/admin/services/${id}/resume`);
+          open.push(...(await cloud.rows(`select kind from federation.delivery where state = 'waiting'`)));
+        }
+        return open.length === 0;
+      });
+      const [byA, byB] = [await trustedPins(a), await trustedPins(b)];
+      expect([byA, byB], log.join('\n')).toEqual(
+        byA.length > 0 ? [[{ pin: b.fingerprint }], [{ pin: a.fingerprint }]] : [[], []],
+      );
+    },
+    30_000,
+  );
 });
