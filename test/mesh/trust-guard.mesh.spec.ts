@@ -169,7 +169,7 @@ describe('the guard of peer routes', () => {
     expect(answer.split('\r\n')[0]).toBe('HTTP/1.1 401 Unauthorized');
     expect(answer.toLowerCase()).toContain('\r\nconnection: close\r\n');
     expect(answer.endsWith('\r\n\r\n{"message":"CLIENT_NOT_AUTHENTICATED"}')).toBe(true);
-  });
+  }, 30_000);
 
   it.each<[string, string, string[]]>([
     ['nothing', '', []],
