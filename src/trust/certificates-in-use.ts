@@ -79,7 +79,7 @@ export class CertificatesInUse {
       };
       const theirs = {
         certificate: `web certificate of ${origin}, as we saw it on ${seenAt.toISOString().slice(0, 10)}`,
-        advice: `We do not reach ${origin} once it has ended: tell its operator. A call to it looks again.`,
+        advice: `We do not reach ${origin} once it has ended: tell its operator. POST /admin/services/${peer}/test looks again.`,
       };
       return { subject, peer, fingerprint, until, ...(peer === null ? own : theirs) };
     });
