@@ -14,7 +14,6 @@ import { ForgetRequests } from '../../src/trust/forget-requests.js';
 import type { PresentedCertificate } from '../../src/trust/presented-certificate.js';
 import { ReceiveTrustRequest } from '../../src/trust/receive-trust-request.js';
 import { TooManyRequests } from '../../src/trust/trust-errors.js';
-import { anotherNode } from '../support/another-node.js';
 import { inState, serviceOf, TestCloud } from '../support/cloud.js';
 import { call, type HostilePeer, keepAliveAgent } from '../support/hostile-peer.js';
 import { added, confirm, forgetAll, hostileAt, introduction, stateOf, stopAll } from '../trust/mesh.js';
@@ -31,7 +30,6 @@ function heap(): number {
 const FLOOD = Number(process.env.TRUST_FLOOD ?? 2_000);
 
 describe('strangers who ask for trust, on two nodes of one cloud', () => {
-  const sealKey = randomBytes(32);
   let authority: CertificateAuthority;
   let cloud: TestCloud;
   let second: RunningFederation;
@@ -40,11 +38,8 @@ describe('strangers who ask for trust, on two nodes of one cloud', () => {
 
   beforeAll(async () => {
     authority = await CertificateAuthority.create('Test CA');
-    [cloud, peer] = await Promise.all([
-      TestCloud.start({ name: 'a', authority, options: { sealKey } }),
-      hostileAt('b.localhost', authority),
-    ]);
-    second = await anotherNode(cloud, authority, sealKey);
+    [cloud, peer] = await Promise.all([TestCloud.start({ name: 'a', authority }), hostileAt('b.localhost', authority)]);
+    second = await cloud.anotherNode();
     nodes = [cloud.origin, `https://${cloud.host}:${second.describe().ports.public}`];
   });
   afterEach(() => forgetAll(cloud));
