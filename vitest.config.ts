@@ -22,7 +22,8 @@ export default defineConfig({
     pool: 'forks',
     // The files of one worker share their modules: importing them anew for each took as long as half of the tests.
     isolate: false,
-    maxWorkers: 2,
+    // One more than the machine may have cores: much of what is tested is waiting.
+    maxWorkers: 3,
     testTimeout: 10_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,

@@ -186,7 +186,8 @@ describe('a cloud behind a proxy', () => {
       ['expired', await makeSelfSignedCertificate(host, { privateKey, days: -1 })],
       ['not-yet-valid', await makeSelfSignedCertificate(host, { privateKey, notBefore: new Date(Date.now() + 9e6) })],
       ['wrong-name', await makeSelfSignedCertificate('evil.localhost', { privateKey })],
-      ['unknown', await makeSelfSignedCertificate(host)],
+      ['key-unannounced', await makeSelfSignedCertificate(host)],
+      ['unknown', await makeSelfSignedCertificate('stranger.localhost')],
     ] as const) {
       const before = await counted(reason);
       expect((await send([['Client-Cert', `:${base64Of(certificate)}:`]])).status, reason).toBe(401);
@@ -221,7 +222,7 @@ describe('a cloud behind a proxy', () => {
       const sql = `select network from federation.audit_refusal where reason = 'unknown' order by network`;
       return (await cloud.rows<{ network: string }>(sql)).map(({ network }) => network);
     };
-    const stranger = `:${base64Of(await makeSelfSignedCertificate('peer.localhost'))}:`;
+    const stranger = `:${base64Of(await makeSelfSignedCertificate('stranger.localhost'))}:`;
     await cloud.rows('delete from federation.audit_refusal');
     for (const hops of [
       '192.0.2.7',

@@ -93,7 +93,8 @@ describe('a fault proxy before a server that repeats what it hears', () => {
     ['in order', false, undefined],
     ['as a reset', true, 'ECONNRESET'],
   ])('cuts the request at a byte, %s', async (_, reset, error) => {
-    const { client, server } = await under({ kind: 'cut', way: 'request', at: 5, reset });
+    // Whoever has said all and hears all may call it an end before the reset arrives.
+    const { client, server } = await under({ kind: 'cut', way: 'request', at: 5, reset }, { end: !reset });
     expect(server).toMatchObject({ text: 'twelv', error });
     expect(client.error).toBe(error);
     expect(proxy.connections[0]).toMatchObject({ struck: true, bytes: { request: 5 } });
