@@ -24,7 +24,7 @@ export default defineConfig({
     isolate: false,
     // One more than the machine may have cores: much of what is tested is waiting.
     maxWorkers: 3,
-    testTimeout: 10_000,
+    testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
     reporters: ['default', new ClosingLine()],

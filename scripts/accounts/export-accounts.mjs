@@ -1,4 +1,5 @@
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { Unusable } from './connection.mjs';
 import { count, megabytes, Progress } from './progress.mjs';
@@ -28,8 +29,7 @@ export async function exportAccounts({ connection, options: { file, withPassword
   };
   const part = `${file}.part`;
   try {
-    // Accounts are people's: for whoever asked alone.
-    const target = file === '-' ? process.stdout : createWriteStream(part, { mode: 0o600 });
+    const target = file === '-' ? process.stdout : await created(part);
     await pipeline(answer, counting, target, { end: file !== '-' });
     if (file !== '-') renameSync(part, file);
   } catch (error) {
@@ -40,4 +40,10 @@ export async function exportAccounts({ connection, options: { file, withPassword
   }
   progress.end(`${count(sum.accounts)} accounts, ${megabytes(sum.bytes)} MB`);
   return 0;
+}
+
+/** Accounts are people's: for whoever asked alone. It is there before anything is written, so that it can be taken away. */
+async function created(file) {
+  const handle = await open(file, 'w', 0o600);
+  return handle.createWriteStream();
 }
